@@ -1,0 +1,80 @@
+"""Model cards: what one model is, can do and costs. Plain data; where it comes from is catalog's.
+
+``ModelRef`` is how the books, the decision and the wire name a model. Must not know the policy.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from masterplan.core.task import Kind, Need
+
+Dialect = Literal["anthropic", "openai_chat", "openai_responses", "gemini"]
+Effort = Literal["none", "low", "medium", "high", "max"]
+Tier = Literal["local", "economy", "standard", "premium"]
+
+_DATED = re.compile(r"[-@](?:20\d{6}|20\d{2}-\d{2}-\d{2}|\d{3}|latest)$")
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How often a model succeeds at one kind of work, with an interval, and where that is from."""
+
+    kind: Kind
+    success: float
+    low: float
+    high: float
+    samples: int
+    source: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model: its provider, limits, abilities and strengths.
+
+    ``id`` is ``provider/name`` as the policy writes it; ``wire_name`` is what goes over the wire;
+    ``price_name`` is what the price list calls it (``None``: free, run by the user).
+    """
+
+    id: str
+    provider: str
+    wire_name: str
+    family: str
+    tier: Tier
+    context_tokens: int
+    max_output_tokens: int
+    abilities: frozenset[Need]
+    price_provider: str | None = None
+    price_name: str | None = None
+    strengths: tuple[Strength, ...] = ()
+    efforts: tuple[Effort, ...] = ()
+    is_free: bool = False
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of a ladder: a model and, where it has them, a reasoning effort."""
+
+    model: str
+    effort: Effort | None = None
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.effort}" if self.effort else self.model
+
+
+def is_same_model(requested: str, served: str) -> bool:
+    """Tell whether a served name is the requested model; a dated id of it is the same.
+
+    >>> is_same_model("claude-haiku-4-5", "claude-haiku-4-5-20251001")
+    True
+    >>> is_same_model("claude-opus-4-6", "claude-haiku-4-5")
+    False
+    """
+    return _bare(requested) == _bare(served)
+
+
+def _bare(name: str) -> str:
+    name = name.removeprefix("models/").lower().rsplit("/", 1)[-1]
+    return _DATED.sub("", name)

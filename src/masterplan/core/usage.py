@@ -1,0 +1,50 @@
+"""Token counts of one call, with one convention for all dialects.
+
+``input_tokens`` always includes cached tokens and ``output_tokens`` always includes reasoning;
+dialects convert to this. Must not know prices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+UsageSource = Literal["reported", "estimated", "unknown"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call; ``source`` says whether the provider reported them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: UsageSource = "unknown"
+
+    def __post_init__(self) -> None:
+        counts = (getattr(self, f.name) for f in fields(self) if f.name != "source")
+        if any(count < 0 for count in counts):
+            raise ValueError("token counts cannot be negative")
+
+    @property
+    def fresh_input_tokens(self) -> int:
+        """Input that was neither read from nor written to a cache."""
+        cached = self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+        return max(self.input_tokens - cached, 0)
+
+    def plus(self, other: Usage) -> Usage:
+        """Return the sum; the sum is only as sure as its less sure part."""
+        order: tuple[UsageSource, ...] = ("reported", "estimated", "unknown")
+        source = order[max(order.index(self.source), order.index(other.source))]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_5m_tokens + other.cache_write_5m_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            source,
+        )

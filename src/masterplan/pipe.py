@@ -1,0 +1,1 @@
+"""One request's way: profile → decision → reserve → attempt → settle → evidence."""
