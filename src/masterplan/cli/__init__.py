@@ -1,1 +1,11 @@
+"""The command line: one file a command, loaded when it is called.
 
+Owns the words on the terminal and the exit codes. Must not decide or compute: it calls the rooms.
+"""
+
+
+def main() -> None:
+    """Run the command line; the installed ``masterplan`` script."""
+    from masterplan.cli.frame import run
+
+    run()
