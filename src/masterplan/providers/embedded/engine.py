@@ -1,0 +1,98 @@
+"""Serve the embedded models on loopback with llama.cpp's own server, in this process.
+
+Owns starting and finding the servers. Must not know prompts, routing or the ledger: to everyone
+else an embedded model is an OpenAI-compatible server on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, cast
+
+from masterplan.core.errors import ProviderError
+from masterplan.providers.embedded.weights import find
+
+CONTEXT_TOKENS = 8192
+
+
+class _Server(Protocol):
+    listening_address: str
+
+
+def thread_count() -> int:
+    """Return how many threads to compute with.
+
+    On two shared cores a second thread made answers 3 to 5 times slower (spin barriers), so few
+    cores get one. ``MASTERPLAN_LOCAL_THREADS`` overrides.
+    """
+    stated = os.environ.get("MASTERPLAN_LOCAL_THREADS", "")
+    if stated.isdigit() and int(stated) > 0:
+        return int(stated)
+    cores = os.cpu_count() or 1
+    return 1 if cores <= 4 else cores // 2
+
+
+class Engine:
+    """Starts a server for each embedded model when it is first asked for, and stops them all."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, _Server] = {}
+
+    def base_url(self, name: str) -> str:
+        """Return the address of a model's server, starting it if needed (seconds).
+
+        Raises ProviderError where the engine is not installed or the weights are not pulled.
+        """
+        if name not in self._servers:
+            path = find(name)
+            if path is None:
+                raise ProviderError(
+                    "models.not_pulled",
+                    f"the weights of {name} are not on this machine",
+                    provider="embedded",
+                    mend=f"run `masterplan models pull {name}`",
+                )
+            self._servers[name] = _start(path)
+        return f"{self._servers[name].listening_address}/v1"
+
+    def close(self) -> None:
+        """Stop every server."""
+        self._servers.clear()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _start(path: Path) -> _Server:
+    try:
+        engine = importlib.import_module("xllamacpp")
+    except ImportError as error:
+        raise ProviderError(
+            "models.no_engine",
+            "the engine for embedded models is not installed",
+            provider="embedded",
+            mend="run `pip install 'masterplan[local]'`",
+        ) from error
+    params = engine.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx = CONTEXT_TOKENS
+    params.port = 0
+    params.hostnames = ["127.0.0.1"]
+    params.n_parallel = 1
+    params.use_jinja = True
+    params.warmup = False
+    params.model_alias = {path.stem.split("-instruct")[0]}
+    params.verbosity = -1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = thread_count()
+    return cast(_Server, engine.Server(params))
