@@ -1,0 +1,220 @@
+"""What goes into the books and what comes out: intents, settlements, runs, steps, and their rows.
+
+Owns the ledger's plain values and what makes one of them valid. Must not know SQL, files or
+prices: a worst case and a cost arrive as nano-dollars.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from masterplan.core.errors import LedgerError
+from masterplan.core.message import Outcome
+from masterplan.core.model import Effort
+from masterplan.core.money import UNKNOWN, Cost
+from masterplan.core.task import Kind, Role
+from masterplan.core.usage import Usage
+
+Ending = Outcome | Literal["unknown"]
+"""How an attempt ended in the books; ``unknown``: nobody can say whether it was executed."""
+
+RESERVATION_S = 900.0
+"""How long money stays held for a call whose end nobody reported, in seconds."""
+
+MAX_NANO = 2**62
+"""The largest amount or token count that is believed; sums of such stay far from overflow."""
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Cap:
+    """A budget a call falls under: at most ``cap_nano`` nano-dollars for ``scope`` and ``key``.
+
+    An empty ``key`` is filled in from the intent and the clock: the run, the module of the run,
+    the UTC day (``2026-03-01``) or month (``2026-03``). Another scope needs its own key.
+    """
+
+    scope: str
+    key: str
+    cap_nano: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.cap_nano <= MAX_NANO:
+            raise ValueError(f"a cap of {self.cap_nano} nano-dollars cannot be held")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """One call about to be made, with the most it can cost and the budgets it falls under.
+
+    ``model`` is the catalog id, ``requested_model`` what goes over the wire. ``worst_case_nano``
+    is ``None`` where the price is unknown; such a call is refused under any cap unless
+    ``allow_unpriced``. Money is held until the call is settled or ``expires_after_s`` is over
+    with nobody left who could settle it.
+    """
+
+    run: str
+    role: Role
+    kind: Kind
+    provider: str
+    model: str
+    requested_model: str
+    worst_case_nano: int | None
+    module: str = ""
+    lane: str = "main"
+    purpose: str = ""
+    try_number: int = 1
+    effort: Effort | None = None
+    price_version: str = ""
+    caps: tuple[Cap, ...] = ()
+    is_free: bool = False
+    allow_unpriced: bool = False
+    decision_json: str = ""
+    request_hash: str = ""
+    retry_of: str | None = None
+    expires_after_s: float = RESERVATION_S
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """How an attempt ended: outcome, tokens, money, and what was served. Times are seconds."""
+
+    outcome: Ending
+    usage: Usage = field(default_factory=Usage)
+    cost: Cost = UNKNOWN
+    served_model: str = ""
+    status: int | None = None
+    error_code: str = ""
+    duration_s: float | None = None
+    first_token_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRow:
+    """An attempt as the books show it: its intent and, once settled, its settlement.
+
+    ``outcome`` and ``ended_at`` are ``None`` while the call is open. ``is_held`` says that its
+    worst case still counts against its budgets. Times are seconds since the epoch.
+    """
+
+    id: str
+    run: str
+    module: str
+    role: Role
+    kind: Kind
+    lane: str
+    purpose: str
+    try_number: int
+    provider: str
+    model: str
+    requested_model: str
+    effort: Effort | None
+    price_version: str
+    worst_case_nano: int | None
+    is_free: bool
+    request_hash: str
+    retry_of: str | None
+    decision_json: str
+    started_at: float
+    expires_at: float
+    owner: str
+    is_held: bool
+    outcome: Ending | None
+    usage: Usage
+    cost: Cost
+    served_model: str
+    status: int | None
+    error_code: str
+    duration_s: float | None
+    first_token_s: float | None
+    ended_at: float | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is known of its end yet."""
+        return self.outcome is None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run and what it was started with, so that a resume can tell what changed.
+
+    ``status``, ``detail`` and ``ended_at`` come from the last ``end_run`` and are not given to
+    ``start_run``. Times are seconds since the epoch.
+    """
+
+    id: str
+    started_at: float
+    brief_digest: str = ""
+    spec_digest: str = ""
+    policy_hash: str = ""
+    catalog_version: str = ""
+    price_version: str = ""
+    version: str = ""
+    cage: str = ""
+    notes: str = ""
+    status: str = "running"
+    detail: str = ""
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """The recorded result of one step of a run; ``key`` is the hash of the step's inputs."""
+
+    run: str
+    key: str
+    name: str
+    result_json: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a budget holds at this moment, in nano-dollars; ``left_nano`` may be negative."""
+
+    scope: str
+    key: str
+    cap_nano: int
+    spent_nano: int
+    reserved_nano: int
+
+    @property
+    def left_nano(self) -> int:
+        """What a new call may reserve at most."""
+        return self.cap_nano - self.spent_nano - self.reserved_nano
+
+
+def ensure_run_id(run: str) -> None:
+    """Raise LedgerError unless ``run`` is a plain id: letters, digits, ``.``, ``_`` and ``-``."""
+    if _RUN_ID.fullmatch(run) is None or ".." in run:
+        raise LedgerError(
+            "ledger.bad_id",
+            f"{run[:40]!r} cannot be the id of a run",
+            mend="use up to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
+        )
+
+
+def ensure_label(what: str, text: str, *, size: int = 256) -> None:
+    """Raise LedgerError unless ``text`` is one printable line of at most ``size`` characters."""
+    if len(text) > size or _CONTROL.search(text) or text != plain(text):
+        raise LedgerError(
+            "ledger.bad_text",
+            f"{what} {text[:40]!r} cannot be stored",
+            mend=f"use one line of at most {size} characters",
+        )
+
+
+def ensure_count(what: str, count: int | None) -> None:
+    """Raise LedgerError unless ``count`` is ``None`` or a believable amount of at least 0."""
+    if count is not None and not 0 <= count <= MAX_NANO:
+        raise LedgerError("ledger.bad_amount", f"{what} of {count} cannot be stored")
+
+
+def plain(text: str) -> str:
+    """Return ``text`` as every store can hold it: no NUL, no half of a surrogate pair."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
