@@ -1,0 +1,121 @@
+"""What a dialect is: the Protocols that double as the manual for writing one.
+
+Also owns the one table from a canonical stop to an outcome. Must not know any wire format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from masterplan.core.errors import MasterplanError, ProviderError
+from masterplan.core.message import Loss, Outcome, Request, Response, Stop, StreamEvent
+from masterplan.core.model import Dialect
+from masterplan.core.usage import Usage
+
+
+@dataclass(frozen=True)
+class WireRequest:
+    """A request as bytes: ``path`` goes behind the endpoint's base URL; no key is in it."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    is_stream: bool = False
+
+
+class StreamReader(Protocol):
+    """Reads a provider's stream. The last event is always ``Finished`` or ``Failed``.
+
+    ``outcome`` is ``None`` until then. ``usage`` is what was reported so far: with
+    ``source="reported"`` it is whole, with ``"unknown"`` its counts are lower bounds.
+    ``content_chars`` counts text and tool-argument characters received.
+    """
+
+    outcome: Outcome | None
+    usage: Usage
+    served_model: str | None
+    content_chars: int
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Return the events that these bytes complete; any chunking gives the same events."""
+        ...
+
+    def end(self) -> list[StreamEvent]:
+        """Say that no more bytes come: a stream without its terminal event ends ``Failed``."""
+        ...
+
+
+class StreamWriter(Protocol):
+    """Writes a client's stream. ``losses`` grows as events pass that cannot be carried."""
+
+    losses: list[Loss]
+
+    def write(self, event: StreamEvent) -> bytes:
+        """Return the bytes for one event, possibly none."""
+        ...
+
+    def fail(self, code: str, message: str) -> bytes:
+        """Return the dialect's own error event; nothing may be written after it."""
+        ...
+
+
+class DialectCodec(Protocol):
+    """One wire protocol, both directions. Raises ``DialectError`` with a JSON path."""
+
+    name: Dialect
+
+    def parse_request(self, body: bytes, *, path: str = "") -> Request:
+        """Read a client's request; ``path`` is the URL's where the model stands in it."""
+        ...
+
+    def write_request(self, request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
+        """Write a request for a provider, with what could not be carried."""
+        ...
+
+    def parse_response(self, body: bytes) -> Response:
+        """Read a provider's whole answer."""
+        ...
+
+    def write_response(self, response: Response) -> tuple[bytes, tuple[Loss, ...]]:
+        """Write a whole answer for a client, with what could not be carried."""
+        ...
+
+    def stream_reader(self) -> StreamReader:
+        """Start reading one provider stream."""
+        ...
+
+    def stream_writer(self, request: Request) -> StreamWriter:
+        """Start writing one stream for the client that sent ``request``."""
+        ...
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Read a provider's error answer; its wording is kept in ``body``."""
+        ...
+
+    def write_error(self, error: MasterplanError, status: int) -> bytes:
+        """Write an error in the client's dialect, the provider's wording preserved."""
+        ...
+
+
+_OUTCOMES: dict[Stop, Outcome] = {
+    "end_turn": "complete",
+    "tool_use": "complete",
+    "stop_sequence": "complete",
+    "max_tokens": "truncated_by_limit",
+    "context_overflow": "truncated_by_limit",
+    "pause": "truncated_by_limit",
+    "refusal": "refused",
+    "malformed_tool_call": "protocol_error",
+    "other": "provider_error",
+}
+
+
+def outcome_of(stop: Stop) -> Outcome:
+    """Return how an answer that stopped for this reason ended.
+
+    >>> outcome_of("max_tokens")
+    'truncated_by_limit'
+    """
+    return _OUTCOMES[stop]

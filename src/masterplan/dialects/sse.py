@@ -1,0 +1,109 @@
+"""Server-sent events from bytes, as the WHATWG text says, whatever the chunking.
+
+Works on bytes, so that U+2028 and its like inside data never end a line. Must not know what the
+events mean.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from masterplan.core.errors import DialectError
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class SseEvent:
+    """One dispatched event: its name (``message`` if none was given) and its data."""
+
+    name: str
+    data: str
+
+
+class SseParser:
+    """Turns chunks of bytes into events; ``max_bytes`` bounds one event.
+
+    >>> parser = SseParser()
+    >>> parser.feed(b"event: ping\\nda"), parser.feed(b"ta: {}\\r\\n\\r\\n")
+    ([], [SseEvent(name='ping', data='{}')])
+    """
+
+    def __init__(self, *, max_bytes: int = 16 * 1024 * 1024) -> None:
+        self._max_bytes = max_bytes
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._name = b""
+        self._is_first = True
+        self._ended_with_cr = False
+
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """Return the events whose blank line is now in; raises ``DialectError`` over the cap."""
+        if not chunk:
+            return []
+        if self._ended_with_cr:
+            # A CR at the end of a chunk already ended its line; an LF behind it is the same end.
+            self._ended_with_cr = False
+            if chunk.startswith(b"\n"):
+                chunk = chunk[1:]
+        if b"\n" not in chunk and b"\r" not in chunk:
+            self._hold(chunk)
+            return []
+        self._ended_with_cr = chunk.endswith(b"\r")
+        lines = _LINE_END.split(b"".join((*self._pending, chunk)))
+        self._pending, self._pending_bytes = [], 0
+        rest = lines.pop()
+        events = [event for line in lines if (event := self._line(line)) is not None]
+        if rest:
+            self._hold(rest)
+        return events
+
+    @property
+    def is_between_events(self) -> bool:
+        """True where no half-received event is waiting."""
+        return not self._pending and not self._data and not self._name
+
+    def _hold(self, piece: bytes) -> None:
+        self._pending.append(piece)
+        self._pending_bytes += len(piece)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        if self._pending_bytes + self._data_bytes > self._max_bytes:
+            raise DialectError(
+                "dialect.event_too_large",
+                f"one event of the stream is larger than {self._max_bytes} bytes",
+            )
+
+    def _line(self, line: bytes) -> SseEvent | None:
+        if self._is_first:
+            self._is_first = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+            self._data_bytes += len(value) + 1
+            self._check_size()
+        elif name == b"event":
+            self._name = value
+        return None
+
+    def _dispatch(self) -> SseEvent | None:
+        data, name = self._data, self._name
+        self._data, self._data_bytes, self._name = [], 0, b""
+        if not data:
+            return None
+        try:
+            text = b"\n".join(data).decode()
+        except UnicodeDecodeError as error:
+            raise DialectError(
+                "dialect.not_utf8", f"an event of the stream is not UTF-8 ({error.reason})"
+            ) from None
+        return SseEvent(name.decode(errors="replace") or "message", text)
