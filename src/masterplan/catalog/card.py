@@ -10,23 +10,16 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
+from masterplan.catalog.shelf import Home, read_shelf, shipped_text
 from masterplan.core.errors import CatalogError
-from masterplan.core.model import Dialect, ModelCard
+from masterplan.core.model import ModelCard
 
 _DATED = re.compile(r"[-@](?:20\d{6}|20\d{2}-\d{2}-\d{2}|latest)$")
 _WINDOW = re.compile(r"\[\d+[km]\]$")
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a provider of the catalog lives: its dialect, address and the variables of its key."""
-
-    dialect: Dialect
-    base_url: str
-    key_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,6 @@ class Catalog:
     names: Mapping[str, str]
     homes: Mapping[str, Home]
     version: str
-    sources: tuple[str, ...] = field(default=())
 
     @staticmethod
     def load() -> Catalog:
@@ -90,10 +82,8 @@ class Catalog:
         cards = {**self.cards, **added}
         names = {**self.names, **{card_id.lower(): card_id for card_id in added}}
         digest = hashlib.sha256(repr(sorted(added.items(), key=lambda i: i[0])).encode())
-        version = f"{self.version}+{digest.hexdigest()[:8]}"
-        return Catalog(
-            MappingProxyType(cards), MappingProxyType(names), self.homes, version, self.sources
-        )
+        version = f"{self.version}+{_digest(added.values())}"
+        return Catalog(MappingProxyType(cards), MappingProxyType(names), self.homes, version)
 
 
 def spellings(name: str) -> tuple[str, ...]:
@@ -104,12 +94,16 @@ def spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((plain, undated, dashed)))
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
+def _digest(cards: Iterable[ModelCard]) -> str:
+    told = [
+        {**vars(card), "abilities": sorted(card.abilities)}
+        for card in sorted(cards, key=lambda card: card.id)
+    ]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:8]
 
 
 @cache
 def _shipped() -> Catalog:
-    text = resources.files("masterplan.catalog").joinpath("models.toml").read_text("utf-8")
-    tomllib.loads(text)
-    raise NotImplementedError
+    shelf = read_shelf(shipped_text())
+    shut = MappingProxyType
+    return Catalog(shut(shelf.cards), shut(shelf.names), shut(shelf.homes), shelf.version)

@@ -1,0 +1,123 @@
+"""From ``models.toml`` to cards: the shipped catalog's file format.
+
+Owns how limits, strengths and names are written in that file. Must not know prices or policies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import cast
+
+from masterplan.core.model import Dialect, Effort, ModelCard, Strength, Tier
+from masterplan.core.task import Kind, Need
+
+LONG_CONTEXT_TOKENS = 200_000
+"""From this window on a model counts as one for long contexts."""
+
+PROVIDER_ALIASES = {"google": ("gemini",)}
+_Z = 1.96
+"""Two-sided 95 %."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a provider of the catalog lives: its dialect, address and the variables of its key."""
+
+    dialect: Dialect
+    base_url: str
+    key_env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The shipped file, read: cards by id, every name with its id, providers' homes."""
+
+    cards: dict[str, ModelCard]
+    names: dict[str, str]
+    homes: dict[str, Home]
+    version: str
+
+
+def read_shelf(text: str) -> Shelf:
+    """Return the cards of a ``models.toml``."""
+    file = tomllib.loads(text)
+    source = f"{file['strengths']['source']}, {file['strengths']['date']}"
+    cards: dict[str, ModelCard] = {}
+    names: dict[str, str] = {}
+    for entry in file["model"]:
+        card = _card(entry, source)
+        cards[card.id] = card
+        for name in _names(card, entry.get("aliases", ())):
+            names.setdefault(name, card.id)
+    homes = {
+        name: Home(home["dialect"], home["base_url"], tuple(home.get("key_env", ())))
+        for name, home in file["providers"].items()
+    }
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return Shelf(cards, names, homes, f"{file['version']}-{digest}")
+
+
+def shipped_text() -> str:
+    """Return the text of the ``models.toml`` in the package."""
+    return resources.files("masterplan.catalog").joinpath("models.toml").read_text("utf-8")
+
+
+def wilson(succeeded: int, tried: int) -> tuple[float, float]:
+    """Return the 95 % interval of a success rate.
+
+    >>> [round(bound, 3) for bound in wilson(211, 286)]
+    [0.684, 0.785]
+    """
+    rate, square = succeeded / tried, _Z * _Z
+    middle = rate + square / (2 * tried)
+    spread = _Z * (rate * (1 - rate) / tried + square / (4 * tried * tried)) ** 0.5
+    scale = 1 + square / tried
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def _card(entry: Mapping[str, object], source: str) -> ModelCard:
+    card_id = str(entry["id"])
+    provider, _, name = card_id.partition("/")
+    wire_name = str(entry.get("wire_name", name))
+    is_free = bool(entry.get("is_free", False))
+    context_tokens = cast(int, entry["context_tokens"])
+    abilities = set(cast("list[Need]", entry["abilities"]))
+    if context_tokens >= LONG_CONTEXT_TOKENS:
+        abilities.add("long_context")
+    strengths = cast("dict[Kind, Sequence[int]]", entry.get("strengths", {}))
+    return ModelCard(
+        id=card_id,
+        provider=provider,
+        wire_name=wire_name,
+        family=str(entry["family"]),
+        tier=cast(Tier, entry["tier"]),
+        context_tokens=context_tokens,
+        max_output_tokens=cast(int, entry["max_output_tokens"]),
+        abilities=frozenset(abilities),
+        price_provider=None if is_free else provider,
+        price_name=None if is_free else str(entry.get("price_name", wire_name)),
+        strengths=tuple(_strength(kind, pair, source) for kind, pair in strengths.items()),
+        efforts=tuple(cast("list[Effort]", entry.get("efforts", ()))),
+        is_free=is_free,
+    )
+
+
+def _strength(kind: Kind, counts: Sequence[int], source: str) -> Strength:
+    succeeded, tried = counts
+    low, high = wilson(succeeded, tried)
+    return Strength(kind, succeeded / tried, low, high, tried, source)
+
+
+def _names(card: ModelCard, aliases: Sequence[str]) -> Iterator[str]:
+    providers = (card.provider, *PROVIDER_ALIASES.get(card.provider, ()))
+    own = (card.id.partition("/")[2], card.wire_name, *aliases)
+    for name in own:
+        for spelling in (name.lower(), name.lower().replace(".", "-")):
+            yield from (f"{provider}/{spelling}" for provider in providers)
+            # A reseller's "vendor/name" is no name for the vendor's own model.
+            if "/" not in spelling:
+                yield spelling
