@@ -81,7 +81,6 @@ class Catalog:
             return self
         cards = {**self.cards, **added}
         names = {**self.names, **{card_id.lower(): card_id for card_id in added}}
-        digest = hashlib.sha256(repr(sorted(added.items(), key=lambda i: i[0])).encode())
         version = f"{self.version}+{_digest(added.values())}"
         return Catalog(MappingProxyType(cards), MappingProxyType(names), self.homes, version)
 
