@@ -1,0 +1,170 @@
+"""What a small planner is asked for, step by step: bounded pydantic models and their checks.
+
+Every string is bounded, because a small model under a JSON-Schema without bounds runs to its token
+limit. Each check's complaint is worded for the model that has to mend it. Pure.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from masterplan.spec.path import check_path
+from masterplan.workflow.agent import ComplaintError
+from masterplan.workflow.brief import Brief
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
+Path = Annotated[str, StringConstraints(min_length=3, max_length=60)]
+Signature = Annotated[str, StringConstraints(min_length=3, max_length=160)]
+Sentence = Annotated[str, StringConstraints(min_length=8, max_length=240)]
+Step = Annotated[str, StringConstraints(min_length=8, max_length=160)]
+
+DIFFICULTY = {"easy": 0.2, "medium": 0.5, "hard": 0.8}
+
+
+class OutlineModule(BaseModel):
+    """One module as the planner names it."""
+
+    id: Slug
+    path: Path
+    functions: list[Signature] = Field(min_length=1, max_length=4)
+    responsibility: Sentence
+    kind: Literal["codegen", "refactor", "frontend", "boilerplate", "debugging"]
+    difficulty: Literal["easy", "medium", "hard"]
+    depends_on: list[Slug] = Field(max_length=5)
+
+
+class Outline(BaseModel):
+    """The whole plan in small: what is built, and which modules there are."""
+
+    id: Slug
+    goal: Sentence
+    modules: list[OutlineModule] = Field(min_length=1, max_length=8)
+    non_goals: list[Step] = Field(min_length=1, max_length=3)
+
+
+class Detail(BaseModel):
+    """One module in more depth."""
+
+    requirement: Sentence
+    steps: list[Step] = Field(min_length=1, max_length=4)
+
+
+class Flow(BaseModel):
+    """Data that goes from one module to another."""
+
+    source: Slug
+    target: Slug
+    data: Annotated[str, StringConstraints(min_length=3, max_length=80)]
+
+
+class Frame(BaseModel):
+    """What holds for all modules."""
+
+    always: list[Step] = Field(max_length=3)
+    never: list[Step] = Field(max_length=3)
+    data_flow: list[Flow] = Field(max_length=6)
+
+
+def function_name(signature: str) -> str | None:
+    """Return the name a Python signature defines, or ``None`` where it is none.
+
+    >>> function_name("slugify(title: str) -> str")
+    'slugify'
+    """
+    return node.name if (node := _parsed(signature)) is not None else None
+
+
+def as_def(signature: str) -> str:
+    """Return a signature as the contract writes it, ``def name(…) -> …``."""
+    return "def " + signature.strip().removeprefix("def ").rstrip(": ")
+
+
+def _parsed(signature: str) -> ast.FunctionDef | None:
+    try:
+        node = ast.parse(f"{as_def(signature)}: ...").body[0]
+    except (SyntaxError, IndexError):
+        return None
+    return node if isinstance(node, ast.FunctionDef) else None
+
+
+def check_outline(outline: Outline, brief: Brief) -> None:
+    """Raise ComplaintError with everything that keeps the outline from becoming a spec."""
+    complaints = [*_check_ids(outline), *_check_paths(outline), *_check_order(outline)]
+    complaints += _check_functions(outline, brief)
+    if complaints:
+        raise ComplaintError("\n".join(f"- {text}" for text in complaints))
+
+
+def _check_ids(outline: Outline) -> list[str]:
+    ids = [module.id for module in outline.modules]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    return [f"the id '{one}' is used by two modules; give each its own" for one in twice]
+
+
+def _check_paths(outline: Outline) -> list[str]:
+    found: list[str] = []
+    owner: dict[str, str] = {}
+    for module in outline.modules:
+        problem = check_path(module.path)
+        if problem is not None:
+            found.append(f"module '{module.id}': {problem.message}")
+        elif module.path in owner:
+            found.append(
+                f"modules '{owner[module.path]}' and '{module.id}' both have the path "
+                f"'{module.path}'; give each its own file"
+            )
+        owner.setdefault(module.path, module.id)
+    return found
+
+
+def _check_order(outline: Outline) -> list[str]:
+    needs = {module.id: set(module.depends_on) for module in outline.modules}
+    found = []
+    for module in outline.modules:
+        for other in sorted(needs[module.id] - needs.keys()):
+            known = ", ".join(sorted(needs.keys() - {module.id}))
+            found.append(
+                f"module '{module.id}': depends_on names '{other}', which is no module of this "
+                f"plan; choose from [{known}] or leave it out"
+            )
+        if module.id in needs[module.id]:
+            found.append(f"module '{module.id}': depends_on names the module itself; leave it out")
+    if not found and (cycle := _cycle(needs)):
+        found.append(f"the modules {' -> '.join(cycle)} depend on each other in a circle")
+    return found
+
+
+def _cycle(needs: dict[str, set[str]]) -> list[str]:
+    import graphlib
+
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        return [str(node) for node in error.args[1]]
+    return []
+
+
+def _check_functions(outline: Outline, brief: Brief) -> list[str]:
+    found, names = [], set()
+    for module in outline.modules:
+        if not module.path.endswith(".py"):
+            continue
+        for signature in module.functions:
+            name = function_name(signature)
+            if name is None:
+                found.append(
+                    f"module '{module.id}': '{signature}' is not a Python signature; "
+                    "write it like: name(argument: type) -> type"
+                )
+            else:
+                names.add(name)
+    for wanted in dict.fromkeys(example.function for example in brief.examples):
+        if wanted not in names:
+            found.append(
+                f"the brief has examples for `{wanted}(...)`, but no module offers it; "
+                f"name the signature of `{wanted}` in the functions of the module that has it"
+            )
+    return found
