@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-from masterplan.core.money import Cost
+from masterplan.core.errors import CatalogError
+from masterplan.core.money import Cost, format_usd
 from masterplan.core.usage import Usage
 from masterplan.ledger.record import AttemptRow
 
 Price = Callable[[str, Usage], Cost]
 """The cost of these tokens on a model (catalog id); unknown where there is no price."""
+
+_AFTER = (
+    "every token of the same attempts, cache reads and writes included, at this model's prices; "
+    "the model might have used more or fewer tokens"
+)
+_BEFORE = "expected tokens times expected tries at list prices, rounded half to even"
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,20 @@ class Baseline:
     @property
     def difference_nano(self) -> int | None:
         """Baseline minus actual: positive is money saved, negative is money lost."""
-        raise NotImplementedError
+        return _minus(self.nano, self.actual_nano)
 
     @property
     def verdict(self) -> str:
         """One sentence for people, which may say that one model alone would have been cheaper."""
-        raise NotImplementedError
+        if self.nano is None or self.actual_nano is None:
+            return f"{self.model} alone cannot be priced: no attempt has the evidence"
+        if self.nano < self.actual_nano:
+            loss = format_usd(self.actual_nano - self.nano)
+            return f"{self.model} alone would have been cheaper by {loss}"
+        saved = f"{format_usd(self.nano - self.actual_nano)} less than {self.model} alone"
+        if self.low_nano is not None and self.low_nano < self.actual_nano:
+            return f"{saved}, but {self.model} would have been cheaper had it never failed"
+        return saved
 
 
 @dataclass(frozen=True)
@@ -75,19 +91,30 @@ class BreakEven:
     @property
     def difference_nano(self) -> int | None:
         """Alone minus planned: positive is what the plan is expected to save."""
-        raise NotImplementedError
+        return _minus(self.alone_nano, self.planned_nano)
 
     @property
     def verdict(self) -> str:
         """One sentence for people."""
-        raise NotImplementedError
+        if self.planned_nano is None or self.alone_nano is None:
+            return f"cannot be said before the build: no price for {', '.join(self.unpriced)}"
+        difference = self.alone_nano - self.planned_nano
+        if difference < 0:
+            enough = (
+                ""
+                if self.modules_needed is None
+                else f"; it pays from {self.modules_needed} modules"
+            )
+            return f"one model alone would be cheaper by {format_usd(-difference)}{enough}"
+        return f"the plan is expected to save {format_usd(difference)} against one model alone"
 
 
 def price_baselines(
     rows: Sequence[AttemptRow], models: Sequence[str], price: Price
 ) -> list[Baseline]:
     """Price the same rows on each model alone, cheapest first."""
-    raise NotImplementedError
+    baselines = [_baseline(rows, model, price) for model in models]
+    return sorted(baselines, key=lambda one: (one.nano is None, one.nano or 0, one.model))
 
 
 def break_even(
@@ -98,4 +125,68 @@ def break_even(
     ``overhead`` is planning and review, ``modules`` the builds, ``alone`` the same modules as one
     model would do them.
     """
-    raise NotImplementedError
+    unpriced: dict[str, None] = {}
+
+    def sum_of(works: Sequence[Work]) -> int | None:
+        costs = [_expected(work, price) for work in works]
+        unpriced.update(
+            (w.model, None) for w, cost in zip(works, costs, strict=True) if cost is None
+        )
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    fixed, built, single = sum_of(overhead), sum_of(modules), sum_of(alone)
+    planned = None if fixed is None or built is None else fixed + built
+    gain = _minus(single, built)
+    needed = None
+    if fixed is not None and gain is not None and gain > 0:
+        needed = -(-fixed * len(modules) // gain)
+    return BreakEven(planned, single, fixed, needed, tuple(unpriced), _BEFORE)
+
+
+def _baseline(rows: Sequence[AttemptRow], model: str, price: Price) -> Baseline:
+    last = _last_complete(rows)
+    actual = every = low = compared = estimated = 0
+    for row in rows:
+        cost = _cost(price, model, row.usage)
+        if cost is None or row.cost.nano is None:
+            continue
+        compared += 1
+        estimated += row.usage.source == "estimated" or row.cost.quality == "estimated"
+        actual += row.cost.nano
+        every += cost
+        low += cost if row.id in last else 0
+    missing = len(rows) - compared
+    if not compared:
+        return Baseline(model, None, None, None, 0, missing, 0, _AFTER)
+    return Baseline(model, actual, every, low, compared, missing, estimated, _AFTER)
+
+
+def _last_complete(rows: Sequence[AttemptRow]) -> set[str]:
+    """Return the attempts that ended each piece of work; earlier tries at it came to nothing."""
+    last: dict[tuple[str, ...], str] = {}
+    for row in rows:
+        if row.outcome == "complete":
+            last[row.run, row.module, row.role, row.lane, row.purpose] = row.id
+    return set(last.values())
+
+
+def _cost(price: Price, model: str, usage: Usage) -> int | None:
+    """Return nano-dollars, ``None`` where tokens or price are unknown: never a silent zero."""
+    if usage.source == "unknown":
+        return None
+    try:
+        return price(model, usage).nano
+    except CatalogError:
+        return None
+
+
+def _expected(work: Work, price: Price) -> int | None:
+    try:
+        nano = price(work.model, work.usage).nano
+    except CatalogError:
+        return None
+    return None if nano is None else round(nano * Fraction(work.expected_tries))
+
+
+def _minus(whole: int | None, part: int | None) -> int | None:
+    return None if whole is None or part is None else whole - part

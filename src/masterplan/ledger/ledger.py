@@ -6,18 +6,43 @@ and backups. Must not know prompts, prices, policies or HTTP; money arrives as n
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from masterplan.core.errors import Problem
+from masterplan.core.errors import LedgerError, Problem
+from masterplan.ledger import books, journal
+from masterplan.ledger.attempt import list_attempts
+from masterplan.ledger.backup import write_copy
+from masterplan.ledger.budget import accounts_of
 from masterplan.ledger.claim import RunClaim
-from masterplan.ledger.record import AttemptRow, Intent, Room, RunRecord, Settlement, StepRow
+from masterplan.ledger.owner import is_gone, this_owner
+from masterplan.ledger.place import Place
+from masterplan.ledger.record import (
+    AttemptRow,
+    Intent,
+    Room,
+    RunRecord,
+    Settlement,
+    StepRow,
+    ensure_run_id,
+)
+from masterplan.ledger.schema import SCHEMA_VERSION
+from masterplan.ledger.store import Store, make_file
+from masterplan.ledger.verify import ensure_tail, find_problems
+
+SMALL_BYTES = 1_000_000
+"""A ledger up to this size is checked whole whenever it is opened: about 30 ms."""
 
 
 class Ledger:
     """One ledger file. Safe to share between threads and to open from several processes."""
+
+    def __init__(self, store: Store, place: Place, clock: Callable[[], float]) -> None:
+        self._store, self._place, self._clock = store, place, clock
+        self._owner = this_owner()
 
     @classmethod
     def open(
@@ -33,11 +58,27 @@ class Ledger:
         ``busy_s`` bounds the wait for another process's write. Raises LedgerError where the file
         is damaged, foreign, newer, or gone although there was one.
         """
-        raise NotImplementedError
+        place = Place(path.absolute(), busy_s)
+        ledger_id = secrets.token_hex(16)
+
+        def make(new: Path) -> str:
+            make_file(
+                new, {"id": ledger_id, "schema_version": SCHEMA_VERSION, "created_at": clock()}
+            )
+            return ledger_id
+
+        place.ensure_file(make, must_exist=must_exist)
+        store = Store(place)
+        try:
+            _ensure_sound(store, place)
+        except BaseException:
+            store.close()
+            raise
+        return cls(store, place, clock)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        raise NotImplementedError
+        self._store.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -52,26 +93,31 @@ class Ledger:
 
     def start_run(self, run: RunRecord) -> None:
         """Record a run. The same record again does nothing; another one under its id raises."""
-        raise NotImplementedError
+        with self._store.write() as tx:
+            journal.start_run(tx, run)
 
     def end_run(self, run: str, status: str, detail: str = "") -> None:
         """Record how a run ended; a resumed run ends again and the last end counts."""
-        raise NotImplementedError
+        with self._store.write() as tx:
+            journal.end_run(tx, (run, status, detail), self._clock())
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, oldest first."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return journal.list_runs(tx)
 
     def run(self, run: str) -> RunRecord | None:
         """Return the run of this id, or ``None``."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return journal.find_run(tx, run)
 
     def reserve(self, intent: Intent) -> str:
         """Hold the worst case of a call under all its caps, durably; return the attempt's id.
 
         Raises BudgetError where a cap has no room, LedgerError where the row is not durable.
         """
-        raise NotImplementedError
+        with self._store.write() as tx:
+            return books.reserve(tx, intent, self._clock(), self._owner)
 
     def settle(self, attempt: str, settlement: Settlement) -> None:
         """Record how an attempt ended, exactly once.
@@ -79,7 +125,8 @@ class Ledger:
         The identical settlement again does nothing, a different one raises LedgerError; an
         attempt that ``recover`` or its expiry marked unknown may be settled once afterwards.
         """
-        raise NotImplementedError
+        with self._store.write() as tx:
+            books.settle(tx, attempt, settlement, self._clock())
 
     def recover(self, *, live_owner: Callable[[str], bool] | None = None) -> list[str]:
         """Mark open attempts of dead processes as unknown; return their ids.
@@ -87,36 +134,61 @@ class Ledger:
         ``live_owner`` tells whether an owner (``host/pid/start``) may still settle; by default
         the process table of this host is asked, and owners on other hosts count as alive.
         """
-        raise NotImplementedError
+
+        def has_left(owner: str) -> bool:
+            return is_gone(owner) if live_owner is None else not live_owner(owner)
+
+        with self._store.write() as tx:
+            return books.recover(tx, has_left, self._clock())
 
     def attempts(self, *, run: str | None = None, module: str | None = None) -> list[AttemptRow]:
         """Return attempts in the order they were reserved, of one run or module where given."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return list_attempts(tx, run, module)
 
     def room(self, intent: Intent) -> list[Room]:
         """Return what each of the intent's caps has spent, reserved and left right now."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return books.find_rooms(tx, accounts_of(intent, self._clock()))
 
     def find_step(self, run: str, key: str) -> StepRow | None:
         """Return the recorded step of these inputs, or ``None`` where it is still to be done."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return journal.find_step(tx, run, key)
 
     def record_step(self, run: str, key: str, name: str, result_json: str) -> None:
         """Record a step's result durably. The same again does nothing; another result raises."""
-        raise NotImplementedError
+        with self._store.write() as tx:
+            journal.record_step(tx, StepRow(run, key, name, result_json, self._clock()))
 
     def steps(self, run: str) -> list[StepRow]:
         """Return the steps of a run in the order they were recorded."""
-        raise NotImplementedError
+        with self._store.read() as tx:
+            return journal.list_steps(tx, run)
 
     def claim_run(self, run: str) -> RunClaim:
         """Become the one driver of a run; raises LedgerError that names the present holder."""
-        raise NotImplementedError
+        ensure_run_id(run)
+        return RunClaim(self._place, run, self._clock())
 
     def verify(self) -> list[Problem]:
         """Check the file, the hash chain and every balance; return what is wrong."""
-        raise NotImplementedError
+        return find_problems(self._place.path, self._place.wait_s)
 
     def backup(self, to: Path) -> None:
         """Write a consistent copy to ``to`` while others go on writing; never overwrites."""
-        raise NotImplementedError
+        write_copy(self._place.path, to, self._place.wait_s)
+
+
+def _ensure_sound(store: Store, place: Place) -> None:
+    """Raise LedgerError where the marker or the rows say that this is not the whole ledger."""
+    with store.read() as tx:
+        [(ledger_id,)] = tx.execute("SELECT id FROM ledgers")
+        ensure_tail(tx, str(place.path))
+    place.ensure_remembered(str(ledger_id))
+    if place.path.stat().st_size > SMALL_BYTES:
+        return
+    problems = find_problems(place.path, place.wait_s)
+    if problems:
+        first = problems[0]
+        raise LedgerError(first.code, first.message, first.where, first.mend, tuple(problems))

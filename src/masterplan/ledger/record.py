@@ -6,6 +6,7 @@ prices: a worst case and a cost arrive as nano-dollars.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -195,7 +196,7 @@ def ensure_run_id(run: str) -> None:
         raise LedgerError(
             "ledger.bad_id",
             f"{run[:40]!r} cannot be the id of a run",
-            mend="use up to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            mend="use up to 128 letters, digits, '.', '_' and '-', a letter or digit first",
         )
 
 
@@ -213,6 +214,12 @@ def ensure_count(what: str, count: int | None) -> None:
     """Raise LedgerError unless ``count`` is ``None`` or a believable amount of at least 0."""
     if count is not None and not 0 <= count <= MAX_NANO:
         raise LedgerError("ledger.bad_amount", f"{what} of {count} cannot be stored")
+
+
+def ensure_seconds(what: str, seconds: float | None) -> None:
+    """Raise LedgerError unless ``seconds`` is ``None`` or finite and not negative."""
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise LedgerError("ledger.bad_amount", f"{what} of {seconds} s cannot be stored")
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,168 @@
+"""The tables: what is chained and never changed, and what is derived and can be computed anew.
+
+Owns names, types and order of all columns, once, in SQL that SQLite and Postgres both read. Must
+not know connections. Entries carry their place in the chain (``seq``) and their ``hash``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from masterplan.core.errors import LedgerError
+from masterplan.ledger.chain import Value
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x4D504C47
+"""``MPLG``: what a ledger says of itself in the header of its file."""
+
+TEXT, INT, REAL = "TEXT NOT NULL", "BIGINT NOT NULL", "DOUBLE PRECISION NOT NULL"
+TEXT_OR_NULL, INT_OR_NULL, REAL_OR_NULL = "TEXT", "BIGINT", "DOUBLE PRECISION"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A chained table: its columns with their types, and what must be unique in it."""
+
+    name: str
+    columns: Mapping[str, str]
+    unique: str
+
+    @property
+    def sql(self) -> str:
+        """The statement that creates it."""
+        columns = "".join(f"{name} {kind}, " for name, kind in self.columns.items())
+        return (
+            f"CREATE TABLE {self.name} (seq INTEGER PRIMARY KEY, {columns}"
+            f"hash {TEXT}, UNIQUE ({self.unique}))"
+        )
+
+    @property
+    def insert(self) -> str:
+        """The statement that adds one entry."""
+        names = ["seq", *self.columns, "hash"]
+        return (
+            f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"
+        )
+
+    def values(self, row: Mapping[str, Value]) -> list[Value]:
+        """Return the row's values in order, each of its column's type; raises LedgerError."""
+        if row.keys() != self.columns.keys():
+            odd = ", ".join(sorted(row.keys() ^ self.columns.keys()))
+            raise LedgerError("ledger.bad_row", f"a row of {self.name} differs in {odd}")
+        return [_fit(f"{self.name}.{name}", kind, row[name]) for name, kind in self.columns.items()]
+
+
+def _fit(where: str, kind: str, value: Value) -> Value:
+    """Return ``value`` as the column holds it, so that it reads back as it was hashed."""
+    if value is None and "NOT NULL" not in kind:
+        return None
+    if kind.startswith("TEXT") and isinstance(value, str):
+        return value
+    if kind.startswith("BIGINT") and isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    if kind.startswith("DOUBLE") and isinstance(value, int | float):
+        return float(value)
+    raise LedgerError("ledger.bad_value", f"{where} cannot hold {str(value)[:40]!r}")
+
+
+CHAINED: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table("ledgers", {"id": TEXT, "schema_version": INT, "created_at": REAL}, "id"),
+        Table(
+            "runs",
+            {
+                "id": TEXT,
+                "started_at": REAL,
+                "brief_digest": TEXT,
+                "spec_digest": TEXT,
+                "policy_hash": TEXT,
+                "catalog_version": TEXT,
+                "price_version": TEXT,
+                "version": TEXT,
+                "cage": TEXT,
+                "notes": TEXT,
+            },
+            "id",
+        ),
+        Table(
+            "run_ends",
+            {"run": TEXT, "number": INT, "status": TEXT, "detail": TEXT, "ended_at": REAL},
+            "run, number",
+        ),
+        Table("decisions", {"digest": TEXT, "decision_json": TEXT}, "digest"),
+        Table(
+            "attempts",
+            {
+                "id": TEXT,
+                "run": TEXT,
+                "module": TEXT,
+                "role": TEXT,
+                "kind": TEXT,
+                "lane": TEXT,
+                "purpose": TEXT,
+                "try_number": INT,
+                "provider": TEXT,
+                "model": TEXT,
+                "requested_model": TEXT,
+                "effort": TEXT_OR_NULL,
+                "price_version": TEXT,
+                "worst_case_nano": INT_OR_NULL,
+                "is_free": INT,
+                "request_hash": TEXT,
+                "retry_of": TEXT_OR_NULL,
+                "decision": TEXT,
+                "accounts": TEXT,
+                "owner": TEXT,
+                "started_at": REAL,
+                "expires_at": REAL,
+            },
+            "id",
+        ),
+        Table(
+            "settlements",
+            {
+                "attempt": TEXT,
+                "number": INT,
+                "source": TEXT,
+                "outcome": TEXT,
+                "input_tokens": INT,
+                "output_tokens": INT,
+                "cache_read_tokens": INT,
+                "cache_write_5m_tokens": INT,
+                "cache_write_1h_tokens": INT,
+                "reasoning_tokens": INT,
+                "usage_source": TEXT,
+                "cost_nano": INT_OR_NULL,
+                "cost_quality": TEXT,
+                "cost_method": TEXT,
+                "served_model": TEXT,
+                "status": INT_OR_NULL,
+                "error_code": TEXT,
+                "duration_s": REAL_OR_NULL,
+                "first_token_s": REAL_OR_NULL,
+                "settled_at": REAL,
+            },
+            "attempt, number",
+        ),
+        Table("releases", {"attempt": TEXT, "amount_nano": INT, "released_at": REAL}, "attempt"),
+        Table(
+            "steps",
+            {"run": TEXT, "key": TEXT, "name": TEXT, "result_json": TEXT, "recorded_at": REAL},
+            "run, key",
+        ),
+    )
+}
+
+DERIVED = (
+    f"CREATE TABLE budgets (scope {TEXT}, key {TEXT}, spent_nano {INT}, reserved_nano {INT}, "
+    "PRIMARY KEY (scope, key))",
+    f"CREATE TABLE reservations (attempt TEXT PRIMARY KEY, amount_nano {INT}, "
+    f"expires_at {REAL}, owner {TEXT}, is_open {INT})",
+    f"CREATE TABLE heads (id INTEGER PRIMARY KEY, seq {INT}, hash {TEXT})",
+    "CREATE INDEX attempts_of_run ON attempts (run, module)",
+)
+"""Balances, held reservations and the chain's end: only these are ever updated."""
+
+STATEMENTS: tuple[str, ...] = (*(table.sql for table in CHAINED.values()), *DERIVED)

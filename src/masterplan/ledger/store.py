@@ -1,0 +1,240 @@
+"""The one door to the database: short transactions, one writer at a time, durable at commit.
+
+Owns connections, locking, the chain's end, and what SQLite's errors mean for people. Must not
+know what rows mean; a store on another database is this class written once more.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from masterplan.core.errors import LedgerError
+from masterplan.ledger.chain import GENESIS, Value, link
+from masterplan.ledger.place import Place, Watch
+from masterplan.ledger.schema import APPLICATION_ID, CHAINED, SCHEMA_VERSION, STATEMENTS
+
+Row = tuple[Value, ...]
+
+_ERRORS: tuple[tuple[str, str, str, str], ...] = (
+    ("SQLITE_BUSY", "busy", "another process holds the ledger for too long", "end it, or wait"),
+    ("SQLITE_LOCKED", "busy", "another process holds the ledger for too long", "end it, or wait"),
+    ("SQLITE_FULL", "disk_full", "there is no room for the row", "make room on the disk"),
+    ("SQLITE_READONLY", "read_only", "the ledger cannot be written", "make it writable for you"),
+    ("SQLITE_CANTOPEN", "cannot_open", "the ledger cannot be opened", "see that it is readable"),
+    ("SQLITE_IOERR", "io_error", "the disk failed the ledger", "check the disk and its room"),
+    ("SQLITE_NOTADB", "foreign", "this file is not a ledger", "restore a backup"),
+    ("SQLITE_CORRUPT", "damaged", "the ledger's file is damaged", "restore a backup"),
+)
+_FATAL = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+"""After these nothing that was written before can be trusted to be on the disk."""
+
+
+class Tx:
+    """A snapshot of the books; in a write everything is committed at once, or nothing.
+
+    ``seq`` and ``hash`` are the chain's last entry.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        [(seq, entry)] = self.execute("SELECT seq, hash FROM heads")
+        self.seq, self.hash = int(seq or 0), str(entry)
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def append(self, table: str, row: Mapping[str, Value]) -> None:
+        """Add an entry to the chain."""
+        kind = CHAINED[table]
+        values = kind.values(row)
+        seq = self.seq + 1
+        entry = link(self.hash, table, [seq, *values])
+        self._connection.execute(kind.insert, [seq, *values, entry])
+        self.seq, self.hash = seq, entry
+
+    def end(self) -> None:
+        """Write where the chain ends now."""
+        self.execute("UPDATE heads SET seq = ?, hash = ?", (self.seq, self.hash))
+
+
+class Store:
+    """The ledger's database in one SQLite file; safe to share between threads."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._pid = os.getpid()
+        self._broken: LedgerError | None = None
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        with told(place.path):
+            self._writer = connect(place.path, place.wait_s)
+            try:
+                self._prepare()
+            except BaseException:
+                self._writer.close()
+                raise
+        self._watch = Watch(place)
+        self._seen = (0, GENESIS)
+
+    def _prepare(self) -> None:
+        """Check what the header says and take hold of the log; raises LedgerError."""
+        [(found,)] = self._writer.execute("PRAGMA application_id")
+        [(version,)] = self._writer.execute("PRAGMA user_version")
+        where = str(self._place.path)
+        if found != APPLICATION_ID:
+            raise LedgerError("ledger.foreign", "this database is not a ledger", where)
+        if version > SCHEMA_VERSION:
+            raise LedgerError(
+                "ledger.newer_version",
+                f"this ledger has schema {version}; this Masterplan knows {SCHEMA_VERSION}",
+                where,
+                "use the newer Masterplan that wrote it",
+            )
+        if version != SCHEMA_VERSION:
+            raise LedgerError("ledger.damaged", f"there is no schema {version}", where)
+        self._writer.execute("PRAGMA synchronous=FULL")
+        [(mode,)] = self._writer.execute("PRAGMA journal_mode=WAL")
+        if mode != "wal":
+            raise LedgerError("ledger.cannot_open", f"the journal mode is {mode}, not wal", where)
+        self._writer.execute("SELECT seq FROM heads").fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """Open a transaction; when the block has ended it is on the disk, or LedgerError raised."""
+        if not self._write_lock.acquire(timeout=self._place.wait_s):
+            raise LedgerError("ledger.busy", "other threads hold the ledger for too long")
+        try:
+            self._ensure_usable()
+            with told(self._place.path, self._break):
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    tx = Tx(self._writer)
+                    start = tx.seq
+                    self._ensure_goes_on(tx)
+                    yield tx
+                    if tx.seq != start:
+                        tx.end()
+                    self._writer.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        self._writer.execute("ROLLBACK")
+                    raise
+            self._watch.ensure_same()
+            self._seen = (tx.seq, tx.hash)
+        finally:
+            self._write_lock.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Open a snapshot to read from; writers are not held up."""
+        with self._read_lock:
+            self._ensure_usable()
+            with told(self._place.path):
+                if self._reader is None:
+                    self._reader = connect(self._place.path, self._place.wait_s)
+                    self._reader.execute("PRAGMA query_only=1")
+                self._reader.execute("BEGIN")
+                try:
+                    yield Tx(self._reader)
+                finally:
+                    with suppress(sqlite3.Error):
+                        self._reader.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close both connections; a second call does nothing."""
+        with self._write_lock, self._read_lock:
+            self._broken = LedgerError(
+                "ledger.closed", "the ledger was closed", str(self._place.path), "open it again"
+            )
+            if os.getpid() != self._pid:
+                return  # the parent's connection; closing it here would drop the parent's locks
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    with told(self._place.path):
+                        connection.close()
+
+    def _break(self, error: LedgerError) -> None:
+        self._broken = error
+
+    def _ensure_usable(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if os.getpid() != self._pid:
+            raise LedgerError(
+                "ledger.forked", "this ledger was opened by a parent process", mend="open it anew"
+            )
+        self._watch.ensure_same()
+
+    def _ensure_goes_on(self, tx: Tx) -> None:
+        """Raise LedgerError where the chain ends before, or beside, what was committed here."""
+        seq, known = self._seen
+        if seq and (tx.seq, tx.hash) != self._seen:
+            sql = " UNION ALL ".join(f"SELECT hash FROM {name} WHERE seq = ?" for name in CHAINED)
+            if (known,) not in tx.execute(sql, [seq] * len(CHAINED)):
+                raise LedgerError(
+                    "ledger.replaced",
+                    "entries that were recorded are no longer in the ledger",
+                    str(self._place.path),
+                    "stop, put the right file back, then resume",
+                )
+
+
+def connect(path: Path, wait_s: float) -> sqlite3.Connection:
+    """Open a connection without implicit transactions that never creates a file."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=wait_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def make_file(path: Path, genesis: Mapping[str, Value]) -> None:
+    """Write the tables and the first entry into the empty file at ``path``."""
+    with told(path):
+        connection = connect(path, 1.0)
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in STATEMENTS:
+                connection.execute(statement)
+            connection.execute("INSERT INTO heads VALUES (1, 0, ?)", (GENESIS,))
+            tx = Tx(connection)
+            tx.append("ledgers", genesis)
+            tx.end()
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+
+
+@contextmanager
+def told(path: Path, on_fatal: object = None) -> Iterator[None]:
+    """Turn SQLite's errors into LedgerErrors; ``on_fatal`` is called with those that stay."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or "SQLITE_CORRUPT"
+        shown = explain(name, str(error), path)
+        if callable(on_fatal) and name.startswith(_FATAL):
+            on_fatal(shown)
+        raise shown from error
+
+
+def explain(name: str, text: str, path: Path) -> LedgerError:
+    """Return the ledger's error for one of SQLite's, by its extended name."""
+    for prefix, code, message, mend in _ERRORS:
+        if name.startswith(prefix):
+            return LedgerError(f"ledger.{code}", f"{message} ({text})", str(path), mend)
+    return LedgerError(
+        "ledger.failed", f"{text} ({name})", str(path), "run: masterplan ledger verify"
+    )

@@ -1,0 +1,184 @@
+"""Checking the books: the file, the tables, every hash, and every balance computed anew.
+
+Owns what counts as damage. SQLite alone notices less than half of silent bit flips; the chain
+finds the rest. Only reads. Must not repair: what is wrong is reported, never papered over.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+from masterplan.core.errors import LedgerError, Problem
+from masterplan.ledger.budget import Replay
+from masterplan.ledger.chain import GENESIS, Value, digest, link
+from masterplan.ledger.schema import APPLICATION_ID, CHAINED, SCHEMA_VERSION, STATEMENTS
+from masterplan.ledger.store import Row, Tx, connect, explain
+
+_MEND = "restore a backup; what was recorded since is in the providers' own bills"
+_MOST = 20
+"""More complaints than this say nothing new."""
+
+TAIL = 1_000
+"""How many of the last entries are checked whenever a ledger is opened."""
+
+Entry = tuple[int, str, tuple[Value, ...]]
+
+
+def find_problems(path: Path, wait_s: float) -> list[Problem]:
+    """Return what is wrong with the ledger at ``path``, read anew from the disk."""
+    try:
+        with closing(connect(path, wait_s)) as connection:
+            connection.execute("PRAGMA query_only=1")
+            connection.execute("BEGIN")
+            check = _Check(connection)
+            check.run()
+            return [_problem(path, text) for text in check.found[:_MOST]]
+    except (sqlite3.Error, UnicodeError) as error:
+        name = getattr(error, "sqlite_errorname", "") or "SQLITE_CORRUPT"
+        shown = explain(name, str(error), path)
+        return [Problem(shown.code, shown.message, shown.where, _MEND)]
+
+
+def ensure_tail(tx: Tx, where: str) -> None:
+    """Raise LedgerError unless the last entries hang together up to the chain's end."""
+    start = max(tx.seq - TAIL, 0)
+    entries: dict[int, tuple[str, Row]] = {}
+    for table, kind in CHAINED.items():
+        columns = ", ".join(["seq", *kind.columns, "hash"])
+        for row in tx.execute(f"SELECT {columns} FROM {table} WHERE seq >= ?", (start,)):
+            entries[int(row[0] or 0)] = (table, row)
+    previous = GENESIS if start == 0 else str(entries[start][1][-1]) if start in entries else ""
+    for seq in range(start + 1, tx.seq + 1):
+        table, row = entries.get(seq, ("", ("",)))
+        *values, entry = row
+        if _link(previous, table, values) != entry:
+            raise LedgerError("ledger.damaged", f"entry {seq} is not sound", where, _MEND)
+        previous = str(entry)
+    if previous != tx.hash or max(entries, default=0) != tx.seq:
+        raise LedgerError("ledger.damaged", "the chain does not end as recorded", where, _MEND)
+
+
+def _problem(path: Path, text: str) -> Problem:
+    return Problem("ledger.damaged", text, str(path), _MEND)
+
+
+class _Check:
+    """One reading of the whole ledger, in one snapshot."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._replay = Replay()
+        self._decided: list[tuple[int, str]] = []
+        self._decisions: set[str] = {""}
+        self.found: list[str] = []
+
+    def run(self) -> None:
+        """Check everything, the file before the rows in it."""
+        self._check_file()
+        if self.found:
+            return  # rows of a file that is not sound cannot be told from noise
+        self._check_chain()
+        self._check_balances()
+        self.found += self._replay.problems
+        self.found += [f"entry {seq} has no decision" for seq, name in self._decided
+                       if name not in self._decisions]  # fmt: skip
+
+    def _check_file(self) -> None:
+        pragmas = {
+            "application_id": APPLICATION_ID,
+            "user_version": SCHEMA_VERSION,
+            "encoding": "UTF-8",
+        }
+        for name, wanted in pragmas.items():
+            [(value,)] = self._connection.execute(f"PRAGMA {name}")
+            if value != wanted:
+                self.found.append(f"the file's {name} is {value}, not {wanted}")
+        if _tables(self._connection) != _wanted_tables():
+            self.found.append("the tables are not those of a ledger")
+        for (text,) in self._connection.execute("PRAGMA integrity_check"):
+            if text != "ok":
+                self.found.append(f"the file is not sound: {text}")
+
+    def _check_chain(self) -> None:
+        previous, place = GENESIS, 0
+        for seq, table, row in heapq.merge(*(self._entries(name) for name in CHAINED)):
+            *values, entry = row
+            place += 1
+            if seq != place:
+                self.found.append(f"entry {place} is gone")
+                return
+            if _link(previous, table, [seq, *values]) != entry:
+                self.found.append(f"entry {seq} in {table} is not what was recorded")
+                return  # what comes after it hangs on it
+            previous = str(entry)
+            self._follow(seq, table, values)
+        heads = self._connection.execute("SELECT id, seq, hash FROM heads").fetchall()
+        if heads != [(1, place, previous)]:
+            self.found.append(f"the chain ends at entry {place}, the ledger says otherwise")
+
+    def _entries(self, table: str) -> Iterator[Entry]:
+        columns = ", ".join(["seq", *CHAINED[table].columns, "hash"])
+        for row in self._connection.execute(f"SELECT {columns} FROM {table} ORDER BY seq"):
+            yield row[0], table, row[1:]
+
+    def _follow(self, seq: int, table: str, values: list[Value]) -> None:
+        row = dict(zip(CHAINED[table].columns, values, strict=True))
+        self._replay.follow(table, row)
+        if table == "decisions":
+            name = str(row["digest"])
+            self._decisions.add(name)
+            if digest(str(row["decision_json"])) != name:
+                self.found.append(f"entry {seq} is not the decision it says it is")
+        elif table == "attempts":
+            self._decided.append((seq, str(row["decision"])))
+
+    def _check_balances(self) -> None:
+        if self.found:
+            return  # without a whole chain there is nothing to compare with
+        kept = self._connection.execute("SELECT scope, key, spent_nano, reserved_nano FROM budgets")
+        budgets = {(scope, key): (spent, reserved) for scope, key, spent, reserved in kept}
+        moved = self._replay.balances
+        for account in budgets.keys() | moved.keys():
+            if budgets.get(account) != moved.get(account):
+                self.found.append(f"the balance of {account!r} is not what was booked")
+        self._check_reservations()
+
+    def _check_reservations(self) -> None:
+        kept = self._connection.execute(
+            "SELECT reservations.attempt, amount_nano, reservations.expires_at, "
+            "reservations.owner, is_open, attempts.expires_at, attempts.owner, "
+            "NOT EXISTS (SELECT 1 FROM settlements WHERE attempt = attempts.id) "
+            "FROM reservations LEFT JOIN attempts ON attempts.id = reservations.attempt"
+        ).fetchall()
+        if {row[0]: row[1] for row in kept} != self._replay.held:
+            self.found.append("the reservations are not those that were booked")
+        self.found += [
+            f"the reservation of {attempt} is not as it was booked"
+            for attempt, _, expires_at, owner, is_open, *booked in kept
+            if [expires_at, owner, is_open] != booked
+        ]
+
+
+def _link(previous: str, table: str, values: list[Value]) -> str:
+    try:
+        return link(previous, table, values)
+    except (TypeError, ValueError):
+        return ""  # bytes or infinities: nothing that was ever recorded
+
+
+def _tables(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    sql = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    return connection.execute(sql).fetchall()
+
+
+@cache
+def _wanted_tables() -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in STATEMENTS:
+            connection.execute(statement)
+        return _tables(connection)
