@@ -80,7 +80,10 @@ class CageResult:
 class Cage(Protocol):
     """Runs one shell command with no network, no secrets and bounded resources."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The cage's name, as results and reports show it; ``"none"`` for no cage."""
+        ...
 
     async def run(self, command: str, *, job: CageJob) -> CageResult:
         """Run ``command`` by ``/bin/sh -c``; cancelling kills its whole tree first."""
