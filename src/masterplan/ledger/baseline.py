@@ -128,11 +128,13 @@ def break_even(
     unpriced: dict[str, None] = {}
 
     def sum_of(works: Sequence[Work]) -> int | None:
-        costs = [_expected(work, price) for work in works]
-        unpriced.update(
-            (w.model, None) for w, cost in zip(works, costs, strict=True) if cost is None
-        )
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        whole: int | None = 0
+        for work in works:
+            cost = _expected(work, price)
+            if cost is None:
+                unpriced[work.model] = None
+            whole = None if whole is None or cost is None else whole + cost
+        return whole
 
     fixed, built, single = sum_of(overhead), sum_of(modules), sum_of(alone)
     planned = None if fixed is None or built is None else fixed + built
