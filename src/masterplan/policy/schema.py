@@ -6,14 +6,24 @@ kind). Must not read files nor know where a value stood: that is parse's.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from masterplan.catalog.card import Catalog
+from masterplan.core.errors import PolicyError
 from masterplan.core.model import Dialect, Effort, Rung, Tier
 from masterplan.core.money import parse_usd
 from masterplan.core.task import Kind, Need, Role
+from masterplan.policy.own import own_cards
+
+if TYPE_CHECKING:
+    from masterplan.policy.default import Found
 
 EFFORTS: tuple[Effort, ...] = ("none", "low", "medium", "high", "max")
 FALLBACK_ROLES: dict[Role, tuple[Role, ...]] = {
@@ -25,6 +35,8 @@ FALLBACK_ROLES: dict[Role, tuple[Role, ...]] = {
     "housekeeper": ("builder",),
 }
 """Whose ladder a role climbs when the policy gives it none."""
+FLOORED_KINDS: frozenset[Kind] = frozenset({"architecture", "planning"})
+"""Kinds that have a floor even where the file names none."""
 
 
 class _Table(BaseModel):
@@ -142,10 +154,7 @@ class SandboxEntry(_Table):
 class Policy(_Table):
     """The user's rules. Ladders hold rungs as written: ``"name"`` or ``"name@effort"``."""
 
-    models: dict[
-        str,
-        Annotated[ModelEntry, BeforeValidator(lambda v: {"id": v} if isinstance(v, str) else v)],
-    ] = Field(default_factory=dict)
+    models: dict[str, Model] = Field(default_factory=dict)
     providers: dict[str, ProviderEntry] = Field(default_factory=dict)
     roles: dict[Role, RoleEntry] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
@@ -154,23 +163,82 @@ class Policy(_Table):
     build: BuildEntry = BuildEntry()
     sandbox: SandboxEntry = SandboxEntry()
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """The name of this exact policy, in every decision."""
-        raise NotImplementedError
+        told = json.dumps(self.model_dump(), sort_keys=True, default=sorted)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @cached_property
+    def shelf(self) -> Catalog:
+        """The shipped catalog with this policy's own models in it."""
+        return self.catalog(Catalog.load())
 
     def catalog(self, base: Catalog) -> Catalog:
-        """Return the catalog with this policy's own models in it."""
-        raise NotImplementedError
+        """Return a catalog with this policy's own models in it."""
+        return base.with_models(own_cards(self, base))
 
     def ladder(self, role: Role) -> tuple[Rung, ...]:
         """Return a role's rungs with catalog ids; a role without a ladder climbs a neighbour's."""
-        raise NotImplementedError
+        for name in (role, *FALLBACK_ROLES[role]):
+            entry = self.roles.get(name)
+            if entry is not None:
+                rungs = (self.rung(text) for text in entry.ladder)
+                return tuple(Rung(r.model, r.effort or entry.effort) for r in rungs)
+        raise PolicyError(
+            "policy.no_ladder",
+            f"no ladder for the {role}",
+            f"roles.{role}",
+            f'write [roles.{role}] with ladder = ["MODEL"]',
+        )
 
     def rung(self, text: str) -> Rung:
         """Return ``"name"`` or ``"name@effort"`` as a rung with the model's id."""
-        raise NotImplementedError
+        name, effort = split_rung(text)
+        written = alias_end(name, {key: entry.id for key, entry in self.models.items()})
+        return Rung(self.shelf.card(written).id, effort)
 
     def floor(self, kind: Kind) -> str | None:
-        """Return the id of the model below which a kind may not go, or ``None``."""
-        raise NotImplementedError
+        """Return the id of the model below which a kind may not go, or ``None``.
+
+        Architecture and planning have the planner's first rung as floor unless the file says other.
+        """
+        written = self.guards.floor.get(kind)
+        if written is not None:
+            return None if written == "off" else self.rung(written).model
+        if kind in FLOORED_KINDS and "planner" in self.roles:
+            return self.ladder("planner")[0].model
+        return None
+
+    @staticmethod
+    def builtin(found: Found) -> Policy:
+        """Return the policy for what was found on a machine."""
+        from masterplan.policy.default import render_policy
+        from masterplan.policy.parse import parse_policy
+
+        return parse_policy(render_policy(found), "the built-in policy")
+
+    @staticmethod
+    def load(path: Path | str | None = None) -> Policy:
+        """Return the policy of a file, or the one that holds here."""
+        from masterplan.policy.load import load_policy
+
+        return load_policy(Path(path) if path is not None else None)
+
+
+def split_rung(text: str) -> tuple[str, Effort | None]:
+    """Return name and effort of a rung's text; what follows no known effort belongs to the name."""
+    name, at, effort = text.rpartition("@")
+    for known in EFFORTS:
+        if at and effort == known:
+            return name, known
+    return text, None
+
+
+def alias_end(name: str, aliases: Mapping[str, str]) -> str:
+    """Return what an alias stands for in the end; a circle ends where it began."""
+    seen = set()
+    while name in aliases and name not in seen:
+        seen.add(name)
+        name = aliases[name]
+    return name

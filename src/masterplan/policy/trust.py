@@ -6,20 +6,100 @@ not trusted any more. Must not read or judge the policy itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+from masterplan.core.errors import PolicyError
+from masterplan.policy.folder import config_dir
+
+Trust = Literal["trusted", "changed", "unknown"]
+
+
+def look_up(path: Path, content: bytes, env: Mapping[str, str]) -> Trust:
+    """Tell whether these bytes at this path were agreed to, or others, or none."""
+    known = _read(_list_path(env)).get(str(path.resolve()))
+    if known is None:
+        return "unknown"
+    return "trusted" if known == _digest(content) else "changed"
 
 
 def is_trusted(path: Path, content: bytes, env: Mapping[str, str]) -> bool:
     """Tell whether exactly these bytes at this path were agreed to."""
-    raise NotImplementedError
+    return look_up(path, content, env) == "trusted"
 
 
 def trust(path: Path, content: bytes, env: Mapping[str, str]) -> None:
     """Record that the user agrees to these bytes at this path."""
-    raise NotImplementedError
+    with _changing(env) as known:
+        known[str(path.resolve())] = _digest(content)
 
 
 def distrust(path: Path, env: Mapping[str, str]) -> bool:
     """Forget a path; tell whether it was known."""
-    raise NotImplementedError
+    with _changing(env) as known:
+        return known.pop(str(path.resolve()), None) is not None
+
+
+def trusted(env: Mapping[str, str]) -> dict[str, str]:
+    """Return every trusted path with the digest of its content."""
+    return _read(_list_path(env))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _list_path(env: Mapping[str, str]) -> Path:
+    return config_dir(env) / "trust.json"
+
+
+def _read(path: Path) -> dict[str, str]:
+    # A list that cannot be read trusts nothing: that is the safe side.
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: value for key, value in known.items() if isinstance(value, str)}
+
+
+@contextmanager
+def _changing(env: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Hand out the list under a lock and put the new one in its place in one step."""
+    path = _list_path(env)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = _read(path)
+            yield known
+            _write(path, json.dumps(known, indent=1, sort_keys=True).encode())
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise PolicyError(
+            "policy.trust_not_kept",
+            f"the trust list cannot be written: {error.strerror}",
+            str(path),
+            "free space or mend the folder's permissions",
+        ) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    handle = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    fresh.replace(path)
