@@ -169,7 +169,7 @@ def _reason(found: Found) -> str:
 def _servers(found: Found) -> Iterable[str]:
     for server in found.servers:
         yield ""
-        yield f"[providers.{_key(server.name)}]  # {len(server.models)} models; runs on this machine"
+        yield f"[providers.{_key(server.name)}]  # on this machine, {len(server.models)} models"
         yield 'dialect = "openai_chat"'
         yield f"base_url = {_text(server.base_url)}"
 

@@ -97,10 +97,8 @@ def _rule_below_floor(policy: Policy, book: Catalog, index: int, rule: Rule) -> 
             if TIER_RANK[book.card(rung).tier] < TIER_RANK[book.card(floor).tier]
         ]
         if below:
-            message = (
-                f"this rule sends {kind} to {below[0]}, below its floor {floor}: it is refused"
-            )
-            mend = "take the kind out of the rule or lower the floor"
+            message = f"this rule sends {kind} to {below[0]}, below its floor {floor}"
+            mend = "it is refused: take the kind out of the rule or lower the floor"
             yield Problem("lint.rule_below_floor", message, f"rules[{index}].use", mend)
 
 
@@ -143,9 +141,7 @@ def _ladders(policy: Policy, book: Catalog) -> Iterator[Problem]:
                 yield Problem("lint.ladder_down", message, where, "order it from cheap to strong")
         if role == "builder" and len(cards) == 1:
             message = f"a failed module has no rung above {cards[0].id}"
-            yield Problem(
-                "lint.one_rung", message, where, "add a stronger model, best of another family"
-            )
+            yield Problem("lint.one_rung", message, where, "add a stronger model of another family")
 
 
 def _budgets(policy: Policy, book: Catalog) -> Iterator[Problem]:

@@ -78,7 +78,8 @@ class _Names:
             if model_id in self.aliases:
                 continue  # a circle of names, told once where it stands
             if not self._is_known(model_id):
-                yield here, self._unknown(name)
+                if name not in self.aliases:
+                    yield here, self._unknown(name)
                 continue
             card = self.catalog.find(model_id)
             if effort is not None and card is not None and effort not in card.efforts:

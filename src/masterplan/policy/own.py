@@ -49,7 +49,7 @@ def is_own(model_id: str, policy: Policy, base: Catalog) -> bool:
 
 
 def own_cards(policy: Policy, base: Catalog) -> Iterator[ModelCard]:
-    """Yield a card for each id of the policy that the catalog lacks or that the policy redefines."""
+    """Yield a card for each id that the catalog lacks or that the policy redefines."""
     tables = {entry.id: entry for entry in policy.models.values()}
     for written in sorted({*tables, *_written(policy)}):
         entry = tables.get(written)

@@ -113,9 +113,7 @@ def _complaint(detail: ErrorDetails) -> tuple[Path, Problem]:
         return path, Problem("policy.empty", f"{name} is empty", mend="name at least one model")
     if detail["type"] == "string_pattern_mismatch" and path[-1] == "key_env":
         message = f"{name} must be the name of an environment variable, not a key"
-        return path, Problem(
-            "policy.bad_value", message, mend="write the variable's name, and keep the key out"
-        )
+        return path, Problem("policy.bad_value", message, mend="write the variable's name")
     told = str(context["error"]) if "error" in context else detail["msg"].lower()
     return path, Problem("policy.bad_value", f"{name}: {told}", mend="see docs/policy.md")
 

@@ -21,6 +21,7 @@ from masterplan.core.model import Dialect, Effort, Rung, Tier
 from masterplan.core.money import parse_usd
 from masterplan.core.task import Kind, Need, Role
 from masterplan.policy.own import own_cards
+from masterplan.policy.shown import shown
 
 if TYPE_CHECKING:
     from masterplan.policy.default import Found
@@ -52,7 +53,10 @@ def _named(value: object) -> object:
 
 
 def _usd(value: object) -> object:
-    return parse_usd(str(value)) if not isinstance(value, bool) else value
+    try:
+        return parse_usd(str(value))
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not an amount like '$5' or '0.25'") from None
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
