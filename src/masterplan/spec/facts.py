@@ -35,8 +35,9 @@ class Facts:
     says whether the command's program is there. ``missing_symbols`` maps each package of
     ``third_party`` to the symbols it lacks: ``()`` all there, ``("*",)`` not installed.
     ``base_contracts`` holds contract ids or symbols that exist at the base. ``builder_windows``
-    is the context, in tokens, of the builder chosen for each module. Amounts are nano-dollars;
-    ``single_model_nano`` is the brief done by ``single_model`` alone.
+    is the context, in tokens, of the builder chosen for each module, ``context_tokens`` what that
+    module reads and changes (0 where left out). Amounts are nano-dollars; ``single_model_nano`` is
+    the brief done by ``single_model`` alone.
     """
 
     base_commit: str | None = None
@@ -47,6 +48,7 @@ class Facts:
     missing_symbols: Mapping[str, tuple[str, ...]] | None = None
     base_contracts: frozenset[str] | None = None
     builder_windows: Mapping[str, int] | None = None
+    context_tokens: Mapping[str, int] | None = None
     estimate_nano: int | None = None
     budget_nano: int | None = None
     single_model_nano: int | None = None

@@ -12,6 +12,7 @@ import json
 from pydantic import ValidationError
 
 from masterplan.core.errors import Problem, SpecError
+from masterplan.spec.contract.place import path_of
 from masterplan.spec.jsontext import read_json
 from masterplan.spec.order import order
 from masterplan.spec.schema import Approval, Layout, Spec
@@ -95,13 +96,17 @@ def json_schema() -> dict[str, object]:
 
 
 def seal(spec: Spec) -> Spec:
-    """Compute what no model writes: owners of paths, the graph, and the digest."""
+    """Compute what no model writes: owners of paths, contracts' files, the graph, the digest."""
     owners = dict(spec.layout.ownership)
     for module in spec.modules:
         for path in (*module.files.writable, *module.files.test):
             owners.setdefault(path, module.id)
     layout = Layout(tree=spec.layout.tree, ownership=dict(sorted(owners.items())))
-    sealed = spec.model_copy(update={"layout": layout, "graph": order(spec)})
+    contracts = tuple(
+        contract.model_copy(update={"path": path_of(spec, contract)}) for contract in spec.contracts
+    )
+    update = {"layout": layout, "contracts": contracts, "graph": order(spec)}
+    sealed = spec.model_copy(update=update)
     return sealed.model_copy(update={"digest": digest(sealed)})
 
 
