@@ -42,12 +42,16 @@ class Media:
 
 @dataclass(frozen=True)
 class Reasoning:
-    """Visible or sealed reasoning. ``signature`` is bound to ``producer`` (a model's name)."""
+    """Visible or sealed reasoning. ``signature`` is bound to ``producer`` (a model's name).
+
+    ``dialect`` is the protocol it came by: no other one takes its signature.
+    """
 
     text: str
     signature: str | None = None
     producer: str | None = None
     is_redacted: bool = False
+    dialect: Dialect | None = None
     extra: Extra = field(default_factory=dict)
 
 

@@ -33,10 +33,25 @@ class StreamReader(Protocol):
     ``content_chars`` counts text and tool-argument characters received.
     """
 
-    outcome: Outcome | None
-    usage: Usage
-    served_model: str | None
-    content_chars: int
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the stream ended, ``None`` while it has not."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What was reported so far."""
+        ...
+
+    @property
+    def served_model(self) -> str | None:
+        """The model the provider says it serves."""
+        ...
+
+    @property
+    def content_chars(self) -> int:
+        """Characters of text, reasoning and tool arguments so far."""
+        ...
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """Return the events that these bytes complete; any chunking gives the same events."""
@@ -50,7 +65,10 @@ class StreamReader(Protocol):
 class StreamWriter(Protocol):
     """Writes a client's stream. ``losses`` grows as events pass that cannot be carried."""
 
-    losses: list[Loss]
+    @property
+    def losses(self) -> list[Loss]:
+        """What could not be carried so far."""
+        ...
 
     def write(self, event: StreamEvent) -> bytes:
         """Return the bytes for one event, possibly none."""

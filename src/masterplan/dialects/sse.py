@@ -7,6 +7,7 @@ events mean.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from masterplan.core.errors import DialectError
@@ -43,8 +44,12 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Return the events whose blank line is now in; raises ``DialectError`` over the cap."""
+        return [*self.events(chunk)]
+
+    def events(self, chunk: bytes) -> Iterator[SseEvent]:
+        """Yield what ``feed`` returns, so that events before a mistake are not lost with it."""
         if not chunk:
-            return []
+            return
         if self._ended_with_cr:
             # A CR at the end of a chunk already ended its line; an LF behind it is the same end.
             self._ended_with_cr = False
@@ -52,15 +57,17 @@ class SseParser:
                 chunk = chunk[1:]
         if b"\n" not in chunk and b"\r" not in chunk:
             self._hold(chunk)
-            return []
+            return
         self._ended_with_cr = chunk.endswith(b"\r")
         lines = _LINE_END.split(b"".join((*self._pending, chunk)))
         self._pending, self._pending_bytes = [], 0
         rest = lines.pop()
-        events = [event for line in lines if (event := self._line(line)) is not None]
+        for line in lines:
+            event = self._line(line)
+            if event is not None:
+                yield event
         if rest:
             self._hold(rest)
-        return events
 
     @property
     def is_between_events(self) -> bool:

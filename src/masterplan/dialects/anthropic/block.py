@@ -1,0 +1,254 @@
+"""Content blocks of the Messages protocol, read and written, one function a kind.
+
+Unknown blocks become ``Opaque`` and come back as they were. Must not know requests or streams.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Literal
+
+from masterplan.core.message import (
+    Extra,
+    Json,
+    Media,
+    Opaque,
+    Part,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from masterplan.core.model import is_same_model
+from masterplan.dialects.loss import Losses, kept
+from masterplan.dialects.names import wire_id, wire_name
+from masterplan.dialects.wire import (
+    Fields,
+    Node,
+    dump_text,
+    is_json_object,
+    parse_json,
+    without_none,
+)
+
+Cache = Literal["5m", "1h"] | None
+
+
+def parse_content(node: Node) -> tuple[Part, ...]:
+    """Read a message's content: a string or a list of blocks."""
+    if isinstance(node.value, str):
+        return (Text(node.value),)
+    return tuple(parse_block(item) for item in node.items())
+
+
+def parse_block(node: Node) -> Part:
+    """Read one block; a kind that is not known stays as it came."""
+    fields = node.fields()
+    kind = fields.need("type").text()
+    reader = _READERS.get(kind)
+    return reader(fields, node) if reader else Opaque("anthropic", node.value)
+
+
+def take_cache(fields: Fields) -> tuple[Cache, dict[str, Json]]:
+    """Take ``cache_control``; a form that is not known goes into the rest, to be sent again."""
+    node = fields.take("cache_control")
+    if node is None:
+        return None, {}
+    raw = node.object()
+    if raw.get("type") != "ephemeral":
+        return None, {"cache_control": raw}
+    ttl = raw.get("ttl", "5m")
+    cache: Cache = "1h" if ttl == "1h" else "5m"
+    return cache, ({} if set(raw) <= {"type", "ttl"} else {"cache_control": raw})
+
+
+def cache_control(cache: Cache) -> Json:
+    """Return the wire form of a cache breakpoint, or None."""
+    if cache is None:
+        return None
+    return {"type": "ephemeral", "ttl": "1h"} if cache == "1h" else {"type": "ephemeral"}
+
+
+def _text(fields: Fields, _: Node) -> Part:
+    text = fields.need("text").text()
+    cache, extra = take_cache(fields)
+    return Text(text, cache, kept("anthropic", {**fields.rest, **extra}))
+
+
+def _image(fields: Fields, node: Node) -> Part:
+    source = fields.need("source").fields()
+    kind = source.need("type").text()
+    cache, extra = take_cache(fields)
+    rest = kept("anthropic", {**fields.rest, **extra})
+    if kind == "base64":
+        media_type = source.need("media_type").text()
+        data = source.need("data").text()
+        return Media("image", media_type, data=data, cache=cache, extra=rest)
+    if kind == "url":
+        return Media("image", "image/*", url=source.need("url").text(), cache=cache, extra=rest)
+    return Opaque("anthropic", node.value)
+
+
+def _document(fields: Fields, node: Node) -> Part:
+    source = fields.need("source").fields()
+    kind = source.need("type").text()
+    name = fields.text("title")
+    cache, extra = take_cache(fields)
+    rest = kept("anthropic", {**fields.rest, **extra})
+    if kind == "url":
+        url = source.need("url").text()
+        return Media("document", "application/pdf", None, url, name, cache, rest)
+    if kind not in ("base64", "text"):
+        return Opaque("anthropic", node.value)
+    media_type = source.text("media_type") or "text/plain"
+    data = source.need("data").text()
+    if kind == "text":
+        data = base64.b64encode(data.encode("utf-8", "surrogatepass")).decode()
+    return Media("document", media_type, data, None, name, cache, rest)
+
+
+def _thinking(fields: Fields, _: Node) -> Part:
+    signature = fields.text("signature") or None
+    return Reasoning(
+        fields.need("thinking").text(),
+        signature,
+        dialect="anthropic",
+        extra=kept("anthropic", fields.rest),
+    )
+
+
+def _redacted(fields: Fields, _: Node) -> Part:
+    return Reasoning("", fields.need("data").text(), is_redacted=True, dialect="anthropic")
+
+
+def _tool_use(fields: Fields, _: Node) -> Part:
+    call_id, name = fields.need("id").text(), fields.need("name").text()
+    node = fields.take("input")
+    arguments = dump_text({} if node is None else node.object())
+    cache, extra = take_cache(fields)
+    rest = kept("anthropic", {**fields.rest, **extra})
+    return ToolCall(call_id, name, arguments, cache=cache, extra=rest)
+
+
+def _tool_result(fields: Fields, _: Node) -> Part:
+    call_id = fields.need("tool_use_id").text()
+    is_error = fields.boolean("is_error") or False
+    content = fields.take("content")
+    cache, extra = take_cache(fields)
+    parts: tuple[Part, ...] = () if content is None else parse_content(content)
+    simple = tuple(part for part in parts if isinstance(part, Text | Media))
+    if content is not None and len(simple) != len(parts):
+        extra["content"] = content.value
+    rest = kept("anthropic", {**fields.rest, **extra})
+    return ToolResult(call_id, simple, is_error, cache=cache, extra=rest)
+
+
+_READERS: dict[str, Callable[[Fields, Node], Part]] = {
+    "text": _text,
+    "image": _image,
+    "document": _document,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "tool_use": _tool_use,
+    "tool_result": _tool_result,
+}
+
+
+class BlockWriter:
+    """Writes parts as blocks for ``model`` and notes what cannot be carried.
+
+    ``model`` is ``None`` towards a client, who gets reasoning whoever made it.
+    """
+
+    def __init__(self, losses: Losses, model: str | None) -> None:
+        self._losses = losses
+        self._model = model
+
+    def block(self, part: Part, where: str) -> Json | None:
+        """Return the block for a part, or None where it cannot be carried."""
+        if isinstance(part, Text):
+            fields = {"type": "text", "text": part.text}
+            return self._with(fields, part.cache, part.extra, where)
+        if isinstance(part, Media):
+            return self._media(part, where)
+        if isinstance(part, Reasoning):
+            return self._reasoning(part, where)
+        if isinstance(part, ToolCall):
+            return self._tool_call(part, where)
+        if isinstance(part, ToolResult):
+            return self._tool_result(part, where)
+        if part.dialect == "anthropic":
+            return part.raw
+        self._losses.add(f"part of {part.dialect}", where)
+        return None
+
+    def _with(self, fields: dict[str, Json], cache: Cache, extra: Extra, where: str) -> Json:
+        own = self._losses.own(extra, where)
+        return {**fields, **without_none({"cache_control": cache_control(cache)}), **own}
+
+    def _media(self, part: Media, where: str) -> Json:
+        source: dict[str, Json]
+        if part.url is not None:
+            source = {"type": "url", "url": part.url}
+        elif part.kind == "document" and part.media_type == "text/plain":
+            text = base64.b64decode(part.data or "").decode("utf-8", "surrogatepass")
+            source = {"type": "text", "media_type": "text/plain", "data": text}
+        else:
+            source = {"type": "base64", "media_type": part.media_type, "data": part.data or ""}
+        fields: dict[str, Json] = {"type": part.kind, "source": source}
+        if part.name is not None and part.kind == "document":
+            fields["title"] = part.name
+        elif part.name is not None:
+            self._losses.add("image name", where)
+        return self._with(fields, part.cache, part.extra, where)
+
+    def _reasoning(self, part: Reasoning, where: str) -> Json | None:
+        own = self._losses.own(part.extra, where)
+        if self._model is None:
+            return _thinking_block(part, own)
+        is_ours = part.dialect == "anthropic" and part.signature is not None
+        is_same = part.producer is None or is_same_model(part.producer, self._model)
+        if is_ours and is_same:
+            return _thinking_block(part, own)
+        self._losses.add("reasoning that this model did not sign", where)
+        return None
+
+    def _tool_call(self, part: ToolCall, where: str) -> Json:
+        if part.signature is not None:
+            self._losses.add("thought signature", where)
+        fields = {
+            "type": "tool_use",
+            "id": wire_id(part.id, "anthropic"),
+            "name": wire_name(part.name, "anthropic"),
+            "input": self._input(part, where),
+        }
+        return self._with(fields, part.cache, part.extra, where)
+
+    def _input(self, part: ToolCall, where: str) -> Json:
+        text = part.arguments.strip() or "{}"
+        if is_json_object(text):
+            return parse_json(text)
+        self._losses.add("tool arguments that are not a JSON object", where, "replaced")
+        return {"invalid_arguments": part.arguments}
+
+    def _tool_result(self, part: ToolResult, where: str) -> Json:
+        fields: dict[str, Json] = {
+            "type": "tool_result",
+            "tool_use_id": wire_id(part.call_id, "anthropic"),
+        }
+        blocks = [
+            self.block(inner, f"{where}.parts[{index}]") for index, inner in enumerate(part.parts)
+        ]
+        if blocks:
+            fields["content"] = blocks
+        if part.is_error:
+            fields["is_error"] = True
+        return self._with(fields, part.cache, part.extra, where)
+
+
+def _thinking_block(part: Reasoning, own: dict[str, Json]) -> Json:
+    if part.is_redacted:
+        return {"type": "redacted_thinking", "data": part.signature or "", **own}
+    signature = part.signature if part.dialect == "anthropic" else None
+    return {"type": "thinking", "thinking": part.text, "signature": signature or "", **own}

@@ -1,0 +1,142 @@
+"""Canonical events, written as a Messages stream for a client.
+
+Blocks get their own unbroken numbering. Must not know who made the events.
+"""
+
+from __future__ import annotations
+
+from masterplan.core.message import (
+    Failed,
+    Finished,
+    Json,
+    Loss,
+    Opaque,
+    Part,
+    PartDelta,
+    PartEnded,
+    PartStarted,
+    Ping,
+    Reasoning,
+    Request,
+    Started,
+    StreamEvent,
+    Text,
+    ToolCall,
+)
+from masterplan.core.usage import Usage
+from masterplan.dialects.anthropic.block import BlockWriter
+from masterplan.dialects.anthropic.fault import error_object
+from masterplan.dialects.anthropic.response import write_stop
+from masterplan.dialects.anthropic.usage import write_usage
+from masterplan.dialects.loss import Losses
+from masterplan.dialects.size import estimate_input_tokens
+from masterplan.dialects.wire import dump_json
+
+
+class MessagesWriter:
+    """Writes one stream; see ``StreamWriter``."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._losses = Losses("anthropic")
+        self._blocks = BlockWriter(self._losses, None)
+        self._indexes: dict[int, int] = {}
+        self._parts: dict[int, Part] = {}
+        self._count = 0
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What could not be carried so far."""
+        return self._losses.found
+
+    def write(self, event: StreamEvent) -> bytes:
+        """Return the bytes for one event, possibly none."""
+        if isinstance(event, Started):
+            return self._started(event)
+        if isinstance(event, PartStarted):
+            return self._part_started(event)
+        if isinstance(event, PartDelta):
+            return self._part_delta(event)
+        if isinstance(event, PartEnded):
+            index = self._indexes.get(event.index)
+            return b"" if index is None else _event("content_block_stop", {"index": index})
+        if isinstance(event, Finished):
+            return self._finished(event)
+        if isinstance(event, Failed):
+            return self.fail(event.code, event.message)
+        if isinstance(event, Ping):
+            return _event("ping", {})
+        return b""
+
+    def fail(self, code: str, message: str) -> bytes:
+        """Return the error event."""
+        kind = code.removeprefix("provider.")
+        kind = kind if kind.endswith("_error") else "api_error"
+        return _event("error", error_object(kind, message))
+
+    def _started(self, event: Started) -> bytes:
+        usage = event.usage
+        if usage is None:
+            # Clients size their context by this count: an estimate serves them, zero misleads.
+            usage = Usage(input_tokens=estimate_input_tokens(self._request))
+        message: dict[str, Json] = {
+            "id": event.id,
+            "type": "message",
+            "role": "assistant",
+            "model": event.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": write_usage(usage),
+            **self._losses.own(event.extra, "$"),
+        }
+        return _event("message_start", {"message": message})
+
+    def _part_started(self, event: PartStarted) -> bytes:
+        block = self._blocks.block(event.part, f"$.parts[{event.index}]")
+        if block is None:
+            return b""
+        index = self._indexes[event.index] = self._count
+        self._count += 1
+        self._parts[event.index] = event.part
+        out = _event("content_block_start", {"index": index, "content_block": block})
+        part = event.part
+        if isinstance(part, ToolCall) and part.arguments:
+            out += self._delta(index, {"type": "input_json_delta", "partial_json": part.arguments})
+        return out
+
+    def _part_delta(self, event: PartDelta) -> bytes:
+        index, part = self._indexes.get(event.index), self._parts.get(event.index)
+        if index is None or part is None:
+            return b""
+        out = b""
+        for citation in event.extra.get("anthropic", {}).get("citations", []):
+            out += self._delta(index, {"type": "citations_delta", "citation": citation})
+        if event.text and isinstance(part, Text):
+            out += self._delta(index, {"type": "text_delta", "text": event.text})
+        elif event.text and isinstance(part, Reasoning):
+            out += self._delta(index, {"type": "thinking_delta", "thinking": event.text})
+        elif event.text and isinstance(part, ToolCall | Opaque):
+            out += self._delta(index, {"type": "input_json_delta", "partial_json": event.text})
+        if event.signature is not None:
+            out += self._signature(index, part, event.signature)
+        return out
+
+    def _signature(self, index: int, part: Part, signature: str) -> bytes:
+        if isinstance(part, Reasoning) and part.dialect == "anthropic":
+            return self._delta(index, {"type": "signature_delta", "signature": signature})
+        self._losses.add("thought signature", f"$.parts[{index}]")
+        return b""
+
+    def _delta(self, index: int, delta: Json) -> bytes:
+        return _event("content_block_delta", {"index": index, "delta": delta})
+
+    def _finished(self, event: Finished) -> bytes:
+        delta = write_stop(event.stop, event.stop_detail, self._losses)
+        own = self._losses.own(event.extra, "$")
+        fields = {"delta": delta, "usage": write_usage(event.usage), **own}
+        return _event("message_delta", fields) + _event("message_stop", {})
+
+
+def _event(name: str, fields: dict[str, Json]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + dump_json({"type": name, **fields}) + b"\n\n"

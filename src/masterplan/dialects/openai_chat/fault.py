@@ -1,0 +1,64 @@
+"""Errors of the Chat Completions protocol, read and written.
+
+Must not know which errors may be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from masterplan.core.errors import DialectError, MasterplanError, ProviderError
+from masterplan.core.message import Json
+from masterplan.dialects.fault import Wording, provider_error
+from masterplan.dialects.wire import dump_json, parse_json
+
+_TYPES: dict[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_CODES: dict[str, str] = {
+    "provider.context_overflow": "context_length_exceeded",
+    "provider.quota": "insufficient_quota",
+    "provider.rate_limited": "rate_limit_exceeded",
+    "provider.key_refused": "invalid_api_key",
+}
+
+
+def parse(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """Read an error answer, whatever its body is."""
+    return provider_error(status, headers, body, wording_of(body))
+
+
+def wording_of(body: bytes) -> Wording:
+    """Read the error object, if there is one."""
+    try:
+        raw = parse_json(body)
+    except DialectError:
+        return Wording()
+    if isinstance(raw, list) and raw:
+        raw = raw[0]
+    error = raw.get("error", raw) if isinstance(raw, dict) else None
+    if isinstance(error, str):
+        return Wording(error)
+    if not isinstance(error, dict):
+        return Wording()
+    kind = f"{error.get('type') or ''} {error.get('code') or ''}".strip()
+    return Wording(str(error.get("message") or ""), kind)
+
+
+def write(error: MasterplanError, status: int) -> bytes:
+    """Return the error body; a provider's own wording goes through unchanged."""
+    said = ""
+    if isinstance(error, ProviderError) and error.body:
+        said = wording_of(error.body.encode()).message
+    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return dump_json({"error": error_object(kind, said or str(error), error.code)})
+
+
+def error_object(kind: str, message: str, code: str) -> dict[str, Json]:
+    """Return the wire form of an error."""
+    return {"message": message, "type": kind, "param": None, "code": _CODES.get(code, code)}

@@ -1,0 +1,50 @@
+"""Content parts of Chat Completions, written.
+
+Must not know requests, answers or streams.
+"""
+
+from __future__ import annotations
+
+from masterplan.core.message import Json, Media, Part, Text
+from masterplan.dialects.loss import Losses
+
+
+class PartWriter:
+    """Writes text and media as content parts and notes what cannot be carried."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+
+    def content(self, part: Part, where: str) -> list[Json]:
+        """Return the content part for a part, or nothing where it cannot be carried."""
+        if isinstance(part, Text):
+            self._cache(part.cache, where)
+            own = self._losses.own(part.extra, where)
+            return [{"type": "text", "text": part.text, **own}] if part.text else []
+        if isinstance(part, Media):
+            self._cache(part.cache, where)
+            return self._media(part, where)
+        raw = getattr(part, "raw", None)
+        if raw is not None and getattr(part, "dialect", None) == "openai_chat":
+            return [raw]
+        self._losses.add(f"{type(part).__name__} part", where)
+        return []
+
+    def _cache(self, cache: str | None, where: str) -> None:
+        if cache is not None:
+            self._losses.add("cache breakpoint", where)
+
+    def _media(self, part: Media, where: str) -> list[Json]:
+        own = self._losses.own(part.extra, where)
+        if part.kind == "image":
+            if part.name is not None:
+                self._losses.add("image name", where)
+            url = part.url or f"data:{part.media_type};base64,{part.data or ''}"
+            return [{"type": "image_url", "image_url": {"url": url, **own}}]
+        if part.url is not None:
+            self._losses.add("document by address", where, "replaced")
+            return [{"type": "text", "text": f"[document: {part.url}]"}]
+        file: dict[str, Json] = {"file_data": f"data:{part.media_type};base64,{part.data or ''}"}
+        if part.name is not None:
+            file["filename"] = part.name
+        return [{"type": "file", "file": {**file, **own}}]

@@ -1,0 +1,32 @@
+"""A rough count of a request's input tokens, for the places that need one before the truth.
+
+Must not know prices or tokenizers.
+"""
+
+from __future__ import annotations
+
+from masterplan.core.message import Media, Part, Reasoning, Request, Text, ToolCall, ToolResult
+from masterplan.dialects.wire import dump_text
+
+CHARS_PER_TOKEN = 4
+MEDIA_TOKENS = 1_600
+
+
+def estimate_input_tokens(request: Request) -> int:
+    """Return about how many tokens a request's input is: four characters a token, at least 1."""
+    chars = sum(_chars(part) for message in request.messages for part in message.parts)
+    for tool in request.tools:
+        chars += len(tool.name) + len(tool.description) + len(dump_text(tool.parameters))
+    return max(chars // CHARS_PER_TOKEN, 1)
+
+
+def _chars(part: Part) -> int:
+    if isinstance(part, Text | Reasoning):
+        return len(part.text)
+    if isinstance(part, ToolCall):
+        return len(part.name) + len(part.arguments)
+    if isinstance(part, ToolResult):
+        return sum(_chars(inner) for inner in part.parts)
+    if isinstance(part, Media):
+        return MEDIA_TOKENS * CHARS_PER_TOKEN
+    return len(dump_text(part.raw))
