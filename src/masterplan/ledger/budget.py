@@ -28,11 +28,13 @@ def accounts_of(intent: Intent, now: float) -> dict[Account, int | None]:
     finds what the day has already cost.
     """
     moment = datetime.fromtimestamp(now, UTC)
-    own = {"day": f"{moment:%Y-%m-%d}", "month": f"{moment:%Y-%m}"}
-    if intent.run:
-        own["run"] = intent.run
-    if intent.module:
-        own["module"] = f"{intent.run}/{intent.module}"
+    own = {
+        "module": f"{intent.run}/{intent.module}" if intent.module else "",
+        "run": intent.run,
+        "day": f"{moment:%Y-%m-%d}",
+        "month": f"{moment:%Y-%m}",
+    }
+    own = {scope: key for scope, key in own.items() if key}
     accounts: dict[Account, int | None] = dict.fromkeys(own.items())
     for cap in intent.caps:
         account = _account_of(cap, intent, own)

@@ -222,7 +222,9 @@ def told(path: Path, on_fatal: object = None) -> Iterator[None]:
     """Turn SQLite's errors into LedgerErrors; ``on_fatal`` is called with those that stay."""
     try:
         yield
-    except sqlite3.Error as error:
+    except UnicodeEncodeError as error:
+        raise LedgerError("ledger.bad_text", f"this cannot be stored: {error}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         name = getattr(error, "sqlite_errorname", "") or "SQLITE_CORRUPT"
         shown = explain(name, str(error), path)
         if callable(on_fatal) and name.startswith(_FATAL):
