@@ -17,7 +17,7 @@ MAX_PART_BYTES = 255
 _SHELL = frozenset("*?[]{}()<>|&;$`\"'\\!#^~:%")
 # Characters that show nothing and are not of category Cf: they make two names look the same.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com\d|lpt\d)(?:\..*)?", re.I)
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com\d|lpt\d) *(?:\..*)?", re.I)
 
 _DIRECTORIES = """
 .git .hg .svn .husky .githooks .vscode .vs .idea .zed .fleet .run .devcontainer .claude .cursor

@@ -138,7 +138,8 @@ def _replaced(
 ) -> tuple[_Item, ...]:
     by_id: dict[str, _Item] = {item.id: item for item in new}
     kept: list[_Item] = [by_id.pop(item.id, item) for item in held if item.id not in removed]
-    return (*kept, *(item for item in new if item.id in by_id))
+    kept.extend(item for item in new if item.id in by_id)
+    return tuple(kept)
 
 
 def _changed(before: Spec, after: Spec) -> set[str]:
