@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from masterplan.core.task import Kind, Need
 
 Dialect = Literal["anthropic", "openai_chat", "openai_responses", "gemini"]
 Effort = Literal["none", "low", "medium", "high", "max"]
 Tier = Literal["local", "economy", "standard", "premium"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+"""All tiers, the lowest first."""
 
 _DATED = re.compile(r"[-@](?:20\d{6}|20\d{2}-\d{2}-\d{2}|\d{3}|latest)$")
 

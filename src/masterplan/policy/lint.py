@@ -10,11 +10,9 @@ from itertools import pairwise
 
 from masterplan.catalog.card import Catalog
 from masterplan.core.errors import Problem
-from masterplan.core.model import ModelCard, Tier
+from masterplan.core.model import TIERS, ModelCard
 from masterplan.policy.own import is_loopback
 from masterplan.policy.schema import Policy, Rule, RuleWhen
-
-TIER_RANK: dict[Tier, int] = {"local": 0, "economy": 1, "standard": 2, "premium": 3}
 
 
 def lint(policy: Policy, catalog: Catalog) -> list[Problem]:
@@ -60,8 +58,8 @@ def _premium(policy: Policy, book: Catalog) -> Iterator[Problem]:
 def _planner(policy: Policy, book: Catalog) -> Iterator[Problem]:
     planners, builders = _cards(policy, book, "planner"), _cards(policy, book, "builder")
     if planners and builders:
-        best = max(builders, key=lambda card: TIER_RANK[card.tier])
-        if TIER_RANK[planners[0].tier] < TIER_RANK[best.tier]:
+        best = max(builders, key=lambda card: TIERS.index(card.tier))
+        if TIERS.index(planners[0].tier) < TIERS.index(best.tier):
             yield Problem(
                 "lint.weak_planner",
                 f"the planner ({planners[0].id}) is of a lower tier than a builder ({best.id})",
@@ -94,7 +92,7 @@ def _rule_below_floor(policy: Policy, book: Catalog, index: int, rule: Rule) -> 
         below = [
             rung
             for rung in (policy.rung(text).model for text in rule.use)
-            if TIER_RANK[book.card(rung).tier] < TIER_RANK[book.card(floor).tier]
+            if TIERS.index(book.card(rung).tier) < TIERS.index(book.card(floor).tier)
         ]
         if below:
             message = f"this rule sends {kind} to {below[0]}, below its floor {floor}"
@@ -136,7 +134,7 @@ def _ladders(policy: Policy, book: Catalog) -> Iterator[Problem]:
         cards = _cards(policy, book, role)
         where = f"roles.{role}.ladder"
         for low, high in pairwise(cards):
-            if TIER_RANK[high.tier] < TIER_RANK[low.tier]:
+            if TIERS.index(high.tier) < TIERS.index(low.tier):
                 message = f"the ladder goes down from {low.id} to {high.id}"
                 yield Problem("lint.ladder_down", message, where, "order it from cheap to strong")
         if role == "builder" and len(cards) == 1:

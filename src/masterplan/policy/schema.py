@@ -182,6 +182,10 @@ class Policy(_Table):
         """Return a catalog with this policy's own models in it."""
         return base.with_models(own_cards(self, base))
 
+    def has_ladder(self, role: Role) -> bool:
+        """Tell whether a role has a ladder, its own or a neighbour's."""
+        return any(name in self.roles for name in (role, *FALLBACK_ROLES[role]))
+
     def ladder(self, role: Role) -> tuple[Rung, ...]:
         """Return a role's rungs with catalog ids; a role without a ladder climbs a neighbour's."""
         for name in (role, *FALLBACK_ROLES[role]):

@@ -6,8 +6,33 @@ Owns the wording. Must not decide anything.
 from __future__ import annotations
 
 from masterplan.core.decision import Decision
+from masterplan.core.money import format_usd
 
 
 def explain(decision: Decision) -> list[str]:
     """Return the decision as lines: the choice, its reasons, what else was considered."""
-    raise NotImplementedError
+    lines = [headline(decision)]
+    lines += [f"  because {reason}" for reason in decision.reasons]
+    lines += [f"  override: {override}" for override in decision.overrides]
+    for other in decision.alternatives:
+        lines.append(
+            f"  instead of {other.model} ({format_usd(other.expected_cost_nano)}, "
+            f"{_percent(other.expected_success)}): {other.reason}"
+        )
+    return lines
+
+
+def headline(decision: Decision) -> str:
+    """Return the choice in one line."""
+    effort = f"@{decision.effort}" if decision.effort else ""
+    return (
+        f"{decision.model}{effort} as {decision.role}: {decision.profile.kind}, "
+        f"complexity {decision.profile.complexity:.2f}, "
+        f"rung {decision.rung + 1} of {len(decision.ladder)}, "
+        f"expected {format_usd(decision.expected_cost_nano)} a try and "
+        f"{_percent(decision.expected_success)} success"
+    )
+
+
+def _percent(rate: float | None) -> str:
+    return "unknown" if rate is None else f"{rate:.0%}"

@@ -1,0 +1,107 @@
+"""How likely a model succeeds at a task, from measured strengths or, without them, its tier.
+
+Owns the formula, in plain arithmetic that can be read aloud. A benchmark tells how models differ,
+not how hard the user's work is: so each one is centred before it is used. Must not choose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+from masterplan.catalog.card import Catalog
+from masterplan.core.model import TIERS, Effort, ModelCard, Tier
+from masterplan.core.task import Kind, Profile
+
+USUAL = 0.70
+"""Success of the average measured model at work of medium complexity."""
+PRIOR: dict[Tier, float] = {"local": 0.35, "economy": 0.60, "standard": 0.70, "premium": 0.80}
+"""Success by tier where nothing of a kind is measured."""
+PRIOR_SAMPLES = 20
+"""How many results the prior weighs: few measured ones do not overthrow it."""
+STEEPNESS = 2.5
+"""Logits from the easiest to the hardest task."""
+EFFORT: dict[Effort, float] = {"none": -0.3, "low": -0.2, "medium": 0.0, "high": 0.2, "max": 0.3}
+UNMET = 0.5
+"""Logits lost for each ability that the work usually wants and the model lacks."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Probability of success: the best guess, a cautious one to choose by, and its origin."""
+
+    success: float
+    cautious: float
+    is_measured: bool
+    reason: str
+
+
+class Predictor:
+    """Chances of the models of one catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._centres: dict[Kind, float] = {}
+        self._tiers: dict[tuple[Kind, Tier], float] = {}
+        by_kind: dict[Kind, dict[str, tuple[Tier, float]]] = {}
+        for card in catalog.cards.values():
+            for strength in card.strengths:
+                # A reseller's card of the same model is not a second measurement.
+                by_kind.setdefault(strength.kind, {}).setdefault(
+                    f"{card.family} {strength.success} {strength.samples}",
+                    (card.tier, strength.success),
+                )
+        for kind, measured in by_kind.items():
+            self._centres[kind] = _mean([rate for _, rate in measured.values()])
+            for tier in TIERS:
+                rates = [rate for its, rate in measured.values() if its == tier]
+                if rates:
+                    self._tiers[kind, tier] = _mean(rates)
+
+    def chance(self, card: ModelCard, profile: Profile, effort: Effort | None = None) -> Chance:
+        """Return how likely a card succeeds at a task of this profile."""
+        kind = profile.kind
+        strength = next((s for s in card.strengths if s.kind == kind), None)
+        prior = self._prior(kind, card.tier)
+        tried = strength.samples if strength else 0
+        rate = ((strength.success if strength else 0.0) * tried + prior * PRIOR_SAMPLES) / (
+            tried + PRIOR_SAMPLES
+        )
+        success = _moved(rate, self._shift(card, profile, effort))
+        doubt = sqrt(success * (1 - success) / (tried + PRIOR_SAMPLES))
+        return Chance(
+            success=success,
+            cautious=max(success - doubt, 0.01),
+            is_measured=strength is not None,
+            reason=(
+                f"measured at {strength.success:.0%} of {tried}: {strength.source}"
+                if strength
+                else f"unmeasured at {kind}: the usual of its tier ({card.tier})"
+            ),
+        )
+
+    def _prior(self, kind: Kind, tier: Tier) -> float:
+        if (kind, tier) in self._tiers:
+            return self._tiers[kind, tier]
+        centre = self._centres.get(kind)
+        if centre is None:
+            return PRIOR[tier]
+        return _moved(centre, _logit(PRIOR[tier]) - _logit(USUAL))
+
+    def _shift(self, card: ModelCard, profile: Profile, effort: Effort | None) -> float:
+        centre = self._centres.get(profile.kind, USUAL)
+        shift = _logit(USUAL) - _logit(centre) + STEEPNESS * (0.5 - profile.complexity)
+        shift += EFFORT[effort] if effort else 0.0
+        return shift - UNMET * len(profile.needs - card.abilities)
+
+
+def _mean(rates: list[float]) -> float:
+    return sum(rates) / len(rates)
+
+
+def _logit(rate: float) -> float:
+    rate = min(0.99, max(0.01, rate))
+    return log(rate / (1 - rate))
+
+
+def _moved(rate: float, shift: float) -> float:
+    return 1 / (1 + exp(-(_logit(rate) + shift)))
