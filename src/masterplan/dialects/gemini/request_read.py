@@ -1,0 +1,193 @@
+"""A generateContent request, read into the canonical one.
+
+The model and whether it streams stand in the path. Must not know how a request is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from masterplan.core.message import (
+    Json,
+    Message,
+    Part,
+    Request,
+    ResponseSchema,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+from masterplan.core.model import Effort
+from masterplan.dialects.gemini.family import FROM_LEVEL
+from masterplan.dialects.gemini.part import both, parse_part
+from masterplan.dialects.gemini.schema import from_openapi
+from masterplan.dialects.loss import kept
+from masterplan.dialects.names import made_id
+from masterplan.dialects.wire import Fields, Node, parse_json
+
+_PATH = re.compile(r"models/([^:?]+):(generateContent|streamGenerateContent|countTokens)")
+_ROLES: dict[str, Literal["user", "assistant"]] = {
+    "user": "user",
+    "function": "user",
+    "model": "assistant",
+}
+
+
+def parse(body: bytes, path: str) -> Request:
+    """Read the body; raises ``DialectError`` with a JSON path."""
+    found = _PATH.search(path)
+    fields = Node(parse_json(body)).fields()
+    named = fields.text("model") or ""
+    model = found.group(1) if found else named.removeprefix("models/")
+    if not model:
+        Node(path, "path").fail("a path like /v1beta/models/NAME:generateContent")
+    messages = _messages(fields.need("contents"))
+    system = fields.take(*both("systemInstruction"))
+    if system is not None:
+        messages.insert(0, _system(system))
+    node = fields.take(*both("generationConfig"))
+    config = (node or Node({}, "$.generationConfig")).fields()
+    extra: dict[str, Json] = {}
+    thought = read_thinking(config.take(*both("thinkingConfig")))
+    if thought.raw is not None:
+        extra["thinkingConfig"] = thought.raw
+    request = Request(
+        model=model,
+        messages=tuple(messages),
+        tools=tuple(_tools(fields)),
+        tool_choice=_tool_choice(fields, extra),
+        max_output_tokens=config.integer(*both("maxOutputTokens")),
+        temperature=config.number("temperature"),
+        top_p=config.number(*both("topP")),
+        top_k=_whole(config.take(*both("topK"))),
+        seed=config.integer("seed"),
+        stop=tuple(item.text() for item in config.list(*both("stopSequences"))),
+        effort=thought.effort,
+        reasoning_tokens=thought.tokens,
+        schema=_schema(config),
+        is_stream=found is not None and found.group(2) == "streamGenerateContent",
+    )
+    if config.rest:
+        extra["generationConfig"] = config.rest
+    return replace(request, extra=kept("gemini", {**fields.rest, **extra}))
+
+
+def _whole(node: Node | None) -> int | None:
+    return None if node is None else node.integer()
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a request says about reasoning, canonical and as it came."""
+
+    effort: Effort | None
+    tokens: int | None
+    raw: Json
+
+
+def read_thinking(node: Node | None) -> Thought:
+    """Read ``thinkingConfig``; a budget of 0 is no thinking, -1 leaves it to the model."""
+    if node is None:
+        return Thought(None, None, None)
+    fields = node.fields()
+    level = fields.text(*both("thinkingLevel"))
+    budget = fields.integer(*both("thinkingBudget"))
+    effort = FROM_LEVEL.get((level or "").upper())
+    if budget == 0:
+        return Thought("none", None, node.value)
+    return Thought(effort, budget if budget and budget > 0 else None, node.value)
+
+
+def _system(node: Node) -> Message:
+    if isinstance(node.value, str):
+        return Message("system", (parse_part(Node({"text": node.value}, node.path), ""),))
+    fields = node.fields()
+    parts = tuple(parse_part(item, "system") for item in fields.need("parts").items())
+    fields.take("role")
+    return Message("system", parts, kept("gemini", fields.rest))
+
+
+def _messages(node: Node) -> list[Message]:
+    turns: list[Message] = []
+    open_calls: dict[str, deque[str]] = {}
+    for index, item in enumerate(node.items()):
+        fields = item.fields()
+        role = fields.take("role")
+        name = "user" if role is None else role.text()
+        if name not in _ROLES:
+            (role or item).fail("one of user, model, function")
+        parts = [
+            _linked(parse_part(inner, made_id(str(index), str(place))), open_calls)
+            for place, inner in enumerate(fields.list("parts"))
+        ]
+        turns.append(Message(_ROLES[name], tuple(parts), kept("gemini", fields.rest)))
+    return turns
+
+
+def _linked(part: Part, open_calls: dict[str, deque[str]]) -> Part:
+    """Join a result that has no id to the oldest unanswered call of its name."""
+    if isinstance(part, ToolCall):
+        open_calls.setdefault(part.name, deque()).append(part.id)
+    elif isinstance(part, ToolResult):
+        waiting = open_calls.get(part.name or "") or deque()
+        if not part.call_id:
+            return replace(part, call_id=waiting.popleft() if waiting else made_id(part.name or ""))
+        if part.call_id in waiting:
+            waiting.remove(part.call_id)
+    return part
+
+
+def _tools(fields: Fields) -> list[Tool]:
+    tools: list[Tool] = []
+    for node in fields.list("tools"):
+        inner = node.fields()
+        tools += [_tool(item) for item in inner.list(*both("functionDeclarations"))]
+        for name, value in inner.rest.items():
+            tools.append(Tool(name, "", None, extra={"gemini": {name: value}}))
+    return tools
+
+
+def _tool(node: Node) -> Tool:
+    fields = node.fields()
+    full, old = fields.take(*both("parametersJsonSchema")), fields.take("parameters")
+    parameters: Json = {"type": "object"}
+    if full is not None:
+        parameters = full.object()
+    elif old is not None:
+        parameters = from_openapi(old.object())
+    return Tool(
+        name=fields.need("name").text(),
+        description=fields.text("description") or "",
+        parameters=parameters,
+        extra=kept("gemini", fields.rest),
+    )
+
+
+def _tool_choice(fields: Fields, extra: dict[str, Json]) -> ToolChoice | None:
+    node = fields.take(*both("toolConfig"))
+    if node is None:
+        return None
+    config = node.fields().take(*both("functionCallingConfig"))
+    inner = (config or Node({}, node.path)).fields()
+    mode = (inner.text("mode") or "AUTO").upper()
+    allowed = [item.text() for item in inner.list(*both("allowedFunctionNames"))]
+    if mode == "ANY" and len(allowed) == 1:
+        return ToolChoice("tool", allowed[0])
+    if mode not in ("AUTO", "ANY", "NONE") or allowed:
+        extra["toolConfig"] = node.value
+    if mode == "ANY":
+        return ToolChoice("any")
+    return ToolChoice("none") if mode == "NONE" else ToolChoice("auto")
+
+
+def _schema(config: Fields) -> ResponseSchema | None:
+    full, old = config.take(*both("responseJsonSchema")), config.take(*both("responseSchema"))
+    if full is None and old is None:
+        return None
+    config.take(*both("responseMimeType"))
+    schema = full.object() if full is not None else from_openapi(old.object() if old else {})
+    return ResponseSchema("answer", schema)
