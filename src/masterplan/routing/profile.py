@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from masterplan.core.task import Kind, Need, Profile, Signal, Source, Task
+from masterplan.core.task import Kind, Need, Profile, Signal, Task
 from masterplan.routing.word import (
     EASY,
     HARD,
@@ -89,7 +89,7 @@ def profile(task: Task) -> Profile:
     words = _WORD.findall(text)
     kind, kind_signal = _kind(task, words)
     complexity, why = _complexity(task, kind, words, text)
-    input_tokens, output_tokens, size_signal = _size(task, kind, complexity)
+    input_tokens, output_tokens, sizes = _size(task, kind, complexity)
     needs = dict(_needs(task, kind, words, input_tokens))
     return Profile(
         kind=kind,
@@ -97,7 +97,7 @@ def profile(task: Task) -> Profile:
         needs=frozenset(needs),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        signals=(kind_signal, why, *needs.values(), size_signal),
+        signals=(kind_signal, why, *needs.values(), *sizes),
     )
 
 
@@ -169,19 +169,30 @@ def _complexity(task: Task, kind: Kind, words: list[str], text: str) -> tuple[fl
     return value, Signal(f"complexity {value:.2f}", "text", 0.4, "; ".join(told))
 
 
-def _size(task: Task, kind: Kind, complexity: float) -> tuple[int, int, Signal]:
+def _size(task: Task, kind: Kind, complexity: float) -> tuple[int, int, tuple[Signal, ...]]:
     context, answer = SIZES[kind]
-    input_tokens = task.input_tokens
-    if input_tokens is None:
-        input_tokens = context + len(task.text) // 4
-    output_tokens = task.output_tokens
-    if output_tokens is None:
-        output_tokens = round(answer * (0.6 + 0.8 * complexity))
-    stated = task.input_tokens is not None
-    what = f"size {input_tokens:,} in, {output_tokens:,} out"
-    reason = "the caller states it" if stated else f"usual for {kind}, with this text"
-    source: Source = "stated" if stated else "default"
-    return input_tokens, output_tokens, Signal(what, source, 1.0 if stated else 0.4, reason)
+    input_tokens = context + tokens_of(task.text)
+    output_tokens = round(answer * (0.6 + 0.8 * complexity))
+    guess = f"usual for {kind}"
+    into = Signal(f"input {input_tokens:,} tokens", "default", 0.4, f"{guess}, with this text")
+    out = Signal(f"output {output_tokens:,} tokens", "default", 0.4, guess)
+    stated = "the caller states it"
+    if task.input_tokens is not None:
+        input_tokens = task.input_tokens
+        into = Signal(f"input {input_tokens:,} tokens", "stated", 1.0, stated)
+    if task.output_tokens is not None:
+        output_tokens = task.output_tokens
+        out = Signal(f"output {output_tokens:,} tokens", "stated", 1.0, stated)
+    return input_tokens, output_tokens, (into, out)
+
+
+def tokens_of(text: str) -> int:
+    """Estimate the tokens of a text, on the high side for code.
+
+    >>> tokens_of("a" * 350)
+    100
+    """
+    return round(len(text) / 3.5)
 
 
 def _needs(
