@@ -1,0 +1,1 @@
+"""One provider and one builder for Masterplan, from outside its package."""
