@@ -2,7 +2,7 @@
 """No form of a path that escapes, misleads or is protected gets into a spec."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masterplan.spec import check_path
@@ -150,6 +150,7 @@ def test_corpus_of_paths_is_large_enough() -> None:
 
 
 @given(st.text(max_size=40), st.booleans())
+@settings(deadline=None)
 def test_check_path_when_taken_then_stays_inside(path: str, is_written: bool) -> None:
     if check_path(path, is_written=is_written) is None:
         parts = path.split("/")

@@ -24,7 +24,7 @@ _OPEN, _CLOSE = "([{<", ")]}>"
 def declaration_command(paths: Sequence[str], out_dir: str, tsc: str = "tsc") -> tuple[str, ...]:
     """Return the command that writes a ``.d.ts`` for each TypeScript or JavaScript file."""
     options = "--declaration --emitDeclarationOnly --skipLibCheck --allowJs --target es2022"
-    return (tsc, *options.split(), "--module", "esnext", "--outDir", out_dir, "--", *paths)
+    return (tsc, *options.split(), "--module", "esnext", "--outDir", out_dir, *paths)
 
 
 def declaration_path(path: str) -> str:
@@ -91,7 +91,7 @@ def _signature(body: str) -> tuple[tuple[str, ...] | None, str]:
         return None, ""
     end = _closing(body, start)
     rest = re.match(r"\s*(?::|=>)\s*(.*)", body[end + 1 :], re.DOTALL)
-    result = _squeeze(re.split(r"[;{]\s*$|;", rest[1].strip())[0]) if rest else ""
+    result = _squeeze(re.split(r"=>\s*\{|\{\s*$|;", rest[1].strip())[0]) if rest else ""
     return tuple(_split(body[start + 1 : end])), result
 
 
@@ -178,4 +178,9 @@ def _closing(text: str, start: int) -> int:
 
 def _squeeze(text: str) -> str:
     text = " ".join(text.split())
-    return re.sub(r"\s*([|&,:;()\[\]{}<>=?])\s*", r"\1", text).rstrip(";{").replace("'", '"')
+    return (
+        re.sub(r"\s*([|&,:;()\[\]{}<>=?])\s*", r"\1", text)
+        .rstrip(";{")
+        .replace(";}", "}")
+        .replace("'", '"')
+    )
