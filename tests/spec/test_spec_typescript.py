@@ -23,6 +23,14 @@ KEPT = [
      "export declare class Stack {\n    private items;\n    push(item: number): void;\n    pop(): number;\n}"),
     ("function f(a: string)", "export declare function f(a: string): number;"),
     ("export async function load(url: string): Promise<void>", "export declare function load(url: string): Promise<void>;"),
+    ("class Stack<T> { constructor(size: number); push(item: T): this; get top(): T | undefined; static of<T>(x: T): Stack<T> }",
+     "export declare class Stack<T> {\n    readonly size: number;\n    private n;\n    static of<T>(x: T): Stack<T>;\n    constructor(size: number, n?: number);\n    push(item: T): this;\n    get top(): T | undefined;\n}"),
+    ("function over(a: number): number", "export declare function over(a: string): string;\nexport declare function over(a: number): number;"),
+    ("type Kind = 'a' | 'b'", "export type Kind = 'a' | 'b';"),
+    ("interface P { x: number; y?: string; f(a: number): void }", "export interface P {\n    x: number;\n    readonly y?: string;\n    f(a: number): void;\n}"),
+    ("function gen<T extends object>(x: T, ...rest: number[]): [T, number]", "export declare function gen<T extends object>(x: T, ...rest: number[]): [T, number];"),
+    ("enum E { A, B }", "export declare enum E {\n    A = 0,\n    B = 1\n}"),
+    ("export function raw(a, b)", "export function raw(a: any, b?: number): any;"),
 ]  # fmt: skip
 
 BROKEN = [
@@ -36,6 +44,11 @@ BROKEN = [
     (F, "export declare const slug = 3;", "contract.parameter"),
     ("interface Point { x: number; y: number }", "export interface Point {\n    x: number;\n}", "contract.parameter"),
     ("class S { push(a: number): void }", "export declare class S {\n    private push;\n}", "contract.parameter"),
+    ("type Kind = 'a'", "export type Kind = 'a' | 'b';", "contract.parameter"),
+    ("function over(a: boolean): number", "export declare function over(a: string): string;\nexport declare function over(a: number): number;", "contract.parameter"),
+    ("class S { push(a: number): void }", "export declare class S {\n    push(a: string): void;\n}", "contract.parameter"),
+    ("interface P { x: number }", "export interface P {\n    x: string;\n}", "contract.parameter"),
+    ("class S { get(key: string): number }", "export declare class S {\n    get(): number;\n}", "contract.parameter"),
     ("a function that makes slugs", F, "contract.bad_signature"),
 ]  # fmt: skip
 
