@@ -76,7 +76,6 @@ class Limits:
     first_byte_s: float = 600.0
     idle_s: float = 120.0
     response_bytes: int = 64 * 1024 * 1024
-    event_bytes: int = 16 * 1024 * 1024
     error_bytes: int = 64 * 1024
     attempts: int = 3
     stated_wait_s: float = 60.0

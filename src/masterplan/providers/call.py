@@ -1,20 +1,55 @@
-"""A request's attempts: the one retry layer around the one client. (Door; body follows.)"""
+"""A request's attempts: the one retry layer around the one client.
+
+Each attempt is bracketed by the caller's hooks and settled exactly once, whatever happens. Must
+not know money, policies or which model should have answered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 
-from masterplan.core.message import Request, Response, StreamEvent
-from masterplan.providers.attempt import AttemptHooks, Limits
+from masterplan.core.errors import ProviderError
+from masterplan.core.message import (
+    Failed,
+    Finished,
+    Request,
+    Response,
+    StreamEvent,
+)
+from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
+from masterplan.providers.breaker import Breaker, RetryBudget
+from masterplan.providers.exchange import Exchange, Plan, is_content
 from masterplan.providers.registry import Registry
+from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
+from masterplan.providers.upstream import Upstream
+
+
+@dataclass(frozen=True)
+class Nature:
+    """Time and chance, handed in: a monotonic clock, a sleep, a dice in [0, 1)."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Callable[[], float] = random.random
 
 
 class Caller:
     """Sends requests to providers. Use it as an async context manager; it owns its connections."""
 
-    def __init__(self, registry: Registry, limits: Limits | None = None) -> None:
+    def __init__(
+        self, registry: Registry, limits: Limits | None = None, nature: Nature | None = None
+    ) -> None:
         self._registry = registry
         self._limits = limits or Limits()
+        self._nature = nature or Nature()
+        self._upstream = Upstream(self._limits)
+        self._breakers: dict[str, Breaker] = {}
+        self._budgets: dict[str, RetryBudget] = {}
 
     async def __aenter__(self) -> Caller:
         return self
@@ -24,6 +59,7 @@ class Caller:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._upstream.close()
 
     async def complete(
         self, provider: str, request: Request, *, on_attempt: AttemptHooks
@@ -32,14 +68,136 @@ class Caller:
 
         An answer that stopped at a limit or was refused is returned; see ``Response.stop``.
         """
-        raise NotImplementedError
+        plan = self._plan(provider, request, is_stream=False)
+        number = 0
+        while True:
+            number += 1
+            exchange, ticket = await self._begin(plan, number, on_attempt)
+            result: AttemptResult | None = None
+            response: Response | None = None
+            try:
+                response = await exchange.whole()
+                result = exchange.result()
+            finally:
+                await self._settle(plan, on_attempt, ticket, result or exchange.cancelled())
+            if response is not None:
+                return response
+            await self._wait_or_raise(exchange, number)
 
-    def stream(
+    async def stream(
         self, provider: str, request: Request, *, on_attempt: AttemptHooks
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Yield the answer's events. Close the iterator (``aclose``) to cancel it.
 
         Before the first content a failure is retried, then raised as ``ProviderError``; after it
-        the last event is ``Failed``.
+        the last event is ``Failed``. The attempt is settled before its last event is given.
         """
-        raise NotImplementedError
+        plan = self._plan(provider, request, is_stream=True)
+        number = 0
+        while True:
+            number += 1
+            exchange, ticket = await self._begin(plan, number, on_attempt)
+            result: AttemptResult | None = None
+            held: list[StreamEvent] = []
+            last: Finished | Failed | None = None
+            try:
+                async with aclosing(exchange.events()) as events:
+                    async for event in events:
+                        if isinstance(event, Finished | Failed):
+                            last = event
+                            break
+                        held.append(event)
+                        if exchange.has_content or is_content(event):
+                            exchange.note_content()
+                            for ready in held:
+                                yield ready
+                            held.clear()
+                result = exchange.result()
+            finally:
+                await self._settle(plan, on_attempt, ticket, result or exchange.cancelled())
+            if last is not None and (exchange.error is None or exchange.has_content):
+                for event in (*held, last):
+                    yield event
+                return
+            await self._wait_or_raise(exchange, number)
+
+    def _plan(self, provider: str, request: Request, *, is_stream: bool) -> Plan:
+        endpoint = self._registry.endpoint(provider)
+        return Plan.of(endpoint, self._registry.key(provider), request, is_stream=is_stream)
+
+    async def _begin(self, plan: Plan, number: int, hooks: AttemptHooks) -> tuple[Exchange, object]:
+        """Ask the breaker and the hooks, in this order; nothing was sent if either refuses."""
+        provider = plan.endpoint.provider
+        breaker = self._breakers.get(provider, Breaker())
+        wait_s = breaker.wait_s(self._nature.clock())
+        if wait_s > 0:
+            raise ProviderError(
+                "provider.unavailable",
+                f"provider {provider!r} failed {breaker.failures} times in a row and is given "
+                f"{wait_s:.0f} s to recover",
+                mend="wait, or let the policy use another provider",
+                provider=provider,
+                retry_after_s=wait_s,
+            )
+        self._breakers[provider] = breaker.admitted()
+        is_reserved = False
+        try:
+            ticket = await hooks.before(number)
+            is_reserved = True
+        finally:
+            if not is_reserved:
+                self._breakers[provider] = self._breakers[provider].released()
+        if number == 1:
+            self._budgets[provider] = self._budget(provider).earned()
+        return Exchange(plan, self._upstream, self._limits, self._nature.clock), ticket
+
+    def _budget(self, provider: str) -> RetryBudget:
+        full = RetryBudget.full(self._limits.retry_ratio, self._limits.retry_burst)
+        return self._budgets.get(provider, full)
+
+    async def _settle(
+        self, plan: Plan, hooks: AttemptHooks, ticket: object, result: AttemptResult
+    ) -> None:
+        self._note_health(plan.endpoint.provider, result)
+        await _to_its_end(hooks.after(ticket, result))
+
+    def _note_health(self, provider: str, result: AttemptResult) -> None:
+        breaker = self._breakers[provider]
+        error = result.error
+        if result.outcome == "cancelled":
+            breaker = breaker.released()
+        elif isinstance(error, ProviderError) and is_providers_fault(
+            error, row_of(error, result.was_sent, has_content=False)
+        ):
+            breaker = breaker.failed(self._nature.clock())
+        else:
+            breaker = breaker.succeeded()
+        self._breakers[provider] = breaker
+
+    async def _wait_or_raise(self, exchange: Exchange, number: int) -> None:
+        """Wait until the next attempt, or raise the failure of the last one."""
+        error = exchange.error
+        if error is None:
+            raise ProviderError("provider.bad_answer", "the attempt ended without a result")
+        provider = exchange.plan.endpoint.provider
+        row = row_of(error, exchange.was_sent, has_content=exchange.has_content)
+        verdict = decide(error, row, number, self._limits, self._nature.dice())
+        budget = self._budget(provider)
+        if not isinstance(verdict, Retry) or not budget.has_one:
+            raise error
+        self._budgets[provider] = budget.spent()
+        await self._nature.sleep(verdict.wait_s)
+
+
+async def _to_its_end(work: Awaitable[None]) -> None:
+    """Await to the end even while being cancelled: a settlement is never left half done."""
+    task = asyncio.ensure_future(work)
+    was_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            was_cancelled = True
+    task.result()
+    if was_cancelled:
+        raise asyncio.CancelledError

@@ -1,15 +1,101 @@
-"""The one client that sends bytes to providers. (Door; body follows.)"""
+"""The one client that sends bytes to providers: aiohttp behind one class.
+
+Follows no redirect, knows no proxy, keeps no cookie, and tells a failure before the request was
+out from one behind it. Must not know dialects' meanings or retries.
+"""
 
 from __future__ import annotations
 
-from masterplan.providers.attempt import Limits
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+
+from masterplan.core.errors import ProviderError
+from masterplan.dialects import WireRequest
+from masterplan.providers.attempt import Limits, WasSent
+from masterplan.providers.endpoint import Endpoint, Secret
+from masterplan.providers.fault import classify
+
+USER_AGENT = "masterplan"
+_KEPT_ALIVE_S = 15.0  # shorter than providers' own, or a request meets a closing connection
+
+
+@dataclass
+class Progress:
+    """How far one request got; read it after a failure."""
+
+    total_bytes: int = 0
+    written_bytes: int = 0
+    has_headers_out: bool = False
+    status: int | None = None
+
+    @property
+    def was_sent(self) -> WasSent:
+        """Whether the provider has the request; see ``WasSent``."""
+        if self.status is not None:
+            return "yes"
+        is_out = self.has_headers_out and self.written_bytes >= self.total_bytes
+        return "ambiguous" if is_out else "no"
+
+
+class Answer:
+    """A provider's answer whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limits: Limits) -> None:
+        self._response = response
+        self._limits = limits
+        self.status = response.status
+        self.headers: Mapping[str, str] = {k.lower(): v for k, v in response.headers.items()}
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower case; empty where there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes; raises ``ProviderError`` on silence, a cut or the cap."""
+        stream = self._response.content.iter_any()
+        limit_s = self._limits.first_byte_s
+        size = 0
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    chunk = await anext(stream, b"")
+            except TimeoutError:
+                silent = f"nothing came for {limit_s:g} s"
+                raise ProviderError("provider.stalled", silent) from None
+            if not chunk:
+                return
+            limit_s = self._limits.idle_s
+            size += len(chunk)
+            if size > self._limits.response_bytes:
+                cap = self._limits.response_bytes
+                raise ProviderError("provider.too_much", f"the answer is over {cap} bytes")
+            yield chunk
+
+    async def read(self, most_bytes: int | None = None) -> bytes:
+        """Return the whole body, or its first bytes where a bound is given."""
+        pieces: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            pieces.append(chunk)
+            size += len(chunk)
+            if most_bytes is not None and size >= most_bytes:
+                break
+        body = b"".join(pieces)
+        return body if most_bytes is None else body[:most_bytes]
 
 
 class Upstream:
-    """One connection pool over aiohttp; use it as an async context manager."""
+    """One connection pool; use it as an async context manager."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Upstream:
         return self
@@ -19,3 +105,102 @@ class Upstream:
 
     async def close(self) -> None:
         """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    @asynccontextmanager
+    async def send(
+        self, endpoint: Endpoint, wire: WireRequest, key: Secret | None, progress: Progress
+    ) -> AsyncIterator[Answer]:
+        """Send one request and give its answer; leaving early closes the connection.
+
+        Raises ``ProviderError`` for whatever happens on the network, then and while reading.
+        """
+        headers = _headers(endpoint, wire, key)
+        progress.total_bytes = len(wire.body)
+        failure: ProviderError | None = None
+        try:
+            response = await self._post(endpoint.url(wire.path), headers, wire.body, progress)
+            progress.status = response.status
+            try:
+                yield Answer(response, self._limits)
+            finally:
+                response.close()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            failure = classify(error, endpoint.provider, self._limits, progress.was_sent)
+        if failure is not None:
+            # Raised out here, so that no chained exception carries the request's headers along.
+            raise failure from None
+
+    async def _post(
+        self, url: str, headers: dict[str, str], body: bytes, progress: Progress
+    ) -> aiohttp.ClientResponse:
+        async with asyncio.timeout(self._limits.connect_s + self._limits.first_byte_s):
+            return await self._open_session().post(
+                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=progress
+            )
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # Made late: it belongs to the running loop.
+            timeout = aiohttp.ClientTimeout(
+                total=None, sock_connect=self._limits.connect_s, sock_read=None
+            )
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, limit_per_host=0, keepalive_timeout=_KEPT_ALIVE_S
+                ),
+                timeout=timeout,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_trace()],
+                headers={"user-agent": USER_AGENT},
+            )
+        return self._session
+
+
+def _trace() -> aiohttp.TraceConfig:
+    """Count what was handed to the socket; aiohttp says so before it writes, never too late."""
+    config = aiohttp.TraceConfig()
+
+    async def headers_sent(
+        _: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        __: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        context.trace_request_ctx.has_headers_out = True
+
+    async def chunk_sent(
+        _: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestChunkSentParams,
+    ) -> None:
+        context.trace_request_ctx.written_bytes += len(params.chunk)
+
+    config.on_request_headers_sent.append(headers_sent)
+    config.on_request_chunk_sent.append(chunk_sent)
+    return config
+
+
+def _headers(endpoint: Endpoint, wire: WireRequest, key: Secret | None) -> dict[str, str]:
+    headers = {**endpoint.headers, **wire.headers}
+    headers["accept"] = "text/event-stream" if wire.is_stream else "application/json"
+    if key is None:
+        return headers
+    endpoint.ensure_safe_for_key()
+    value = key.reveal()
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ProviderError(
+            "provider.bad_key",
+            f"the key for provider {endpoint.provider!r} holds characters a header cannot",
+            mend=f"set {' or '.join(endpoint.key_env)} anew, without spaces or line ends",
+            provider=endpoint.provider,
+        )
+    if endpoint.dialect == "anthropic":
+        headers["x-api-key"] = value
+    elif endpoint.dialect == "gemini":
+        headers["x-goog-api-key"] = value
+    else:
+        headers["authorization"] = f"Bearer {value}"
+    return headers

@@ -1,0 +1,235 @@
+"""One attempt's exchange with a provider: send, read, judge, and say how it ended.
+
+Never raises what the provider did: the failure is kept in ``error``. Must not know retries or
+hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+
+from masterplan.core.errors import DialectError, ProviderError
+from masterplan.core.message import (
+    Failed,
+    Finished,
+    Loss,
+    Opaque,
+    Outcome,
+    PartDelta,
+    PartEnded,
+    PartStarted,
+    Reasoning,
+    Request,
+    Response,
+    StreamEvent,
+    Text,
+    ToolCall,
+)
+from masterplan.core.usage import Usage
+from masterplan.dialects import DialectCodec, StreamReader, WireRequest, codec, outcome_of
+from masterplan.dialects.names import NameMap
+from masterplan.dialects.sequence import has_content
+from masterplan.providers.attempt import AttemptResult, Limits, WasSent
+from masterplan.providers.endpoint import Endpoint, Secret
+from masterplan.providers.upstream import Answer, Progress, Upstream
+
+_UNSAID: frozenset[Outcome] = frozenset({"provider_error", "cut", "protocol_error"})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every attempt of a request sends, and to whom."""
+
+    endpoint: Endpoint
+    key: Secret | None
+    codec: DialectCodec
+    wire: WireRequest
+    losses: tuple[Loss, ...]
+    names: NameMap
+
+    @classmethod
+    def of(
+        cls, endpoint: Endpoint, key: Secret | None, request: Request, *, is_stream: bool
+    ) -> Plan:
+        """Write the request once for all its attempts."""
+        dialect = codec(endpoint.dialect)
+        wire, losses = dialect.write_request(replace(request, is_stream=is_stream))
+        names = NameMap.of(request, endpoint.dialect)
+        return cls(endpoint, key, dialect, wire, losses, names)
+
+
+class Exchange:
+    """One attempt. Use ``whole`` or ``events`` once, then ``result``."""
+
+    def __init__(
+        self, plan: Plan, upstream: Upstream, limits: Limits, clock: Callable[[], float]
+    ) -> None:
+        self.plan = plan
+        self.error: ProviderError | None = None
+        self.has_content = False
+        self._upstream = upstream
+        self._limits = limits
+        self._clock = clock
+        self._started = clock()
+        self._first_token_s: float | None = None
+        self._progress = Progress()
+        self._outcome: Outcome = "provider_error"
+        self._usage = Usage()
+        self._served_model: str | None = None
+        self._content_chars = 0
+
+    @property
+    def was_sent(self) -> WasSent:
+        """Whether the provider has the request."""
+        return self._progress.was_sent
+
+    async def whole(self) -> Response | None:
+        """Return the answer, or None with ``error`` set."""
+        try:
+            async with self._upstream.send(
+                self.plan.endpoint, self.plan.wire, self.plan.key, self._progress
+            ) as answer:
+                await self._refuse_bad(answer, "application/json")
+                body = await answer.read()
+            return self._judged(self._parsed(body))
+        except ProviderError as error:
+            self._fail(error)
+            return None
+
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        """Yield the stream's events; the last one is ``Finished``, or ``Failed`` with ``error``."""
+        reader = self.plan.codec.stream_reader()
+        try:
+            async with self._upstream.send(
+                self.plan.endpoint, self.plan.wire, self.plan.key, self._progress
+            ) as answer:
+                await self._refuse_bad(answer, "text/event-stream")
+                async for chunk in answer.chunks():
+                    for event in self._noted(reader, reader.feed(chunk)):
+                        yield event
+                    if reader.outcome is not None:
+                        return
+                for event in self._noted(reader, reader.end()):
+                    yield event
+        except ProviderError as error:
+            self._note(reader)
+            self._fail(error)
+            yield Failed(error.code, error.message)
+
+    def note_content(self) -> None:
+        """Say that content is about to reach the client: from here nothing is tried again."""
+        if not self.has_content:
+            self.has_content = True
+            self._first_token_s = self._clock() - self._started
+
+    def result(self) -> AttemptResult:
+        """Return how the attempt ended."""
+        return AttemptResult(
+            outcome=self._outcome,
+            usage=self._usage,
+            served_model=self._served_model or None,
+            status=self._progress.status,
+            error=self.error,
+            duration_s=self._clock() - self._started,
+            first_token_s=self._first_token_s,
+            was_sent=self.was_sent,
+            content_chars=self._content_chars,
+            losses=self.plan.losses,
+        )
+
+    def cancelled(self) -> AttemptResult:
+        """Return the result of an attempt whose caller went away."""
+        self._outcome, self.error = "cancelled", None
+        return self.result()
+
+    async def _refuse_bad(self, answer: Answer, media_type: str) -> None:
+        """Raise for an answer that is an error, a redirect, or of another type than asked."""
+        provider = self.plan.endpoint.provider
+        if 300 <= answer.status < 400:
+            raise ProviderError(
+                "provider.redirect",
+                f"provider {provider!r} answers with a redirect, which is never followed",
+                where=f"providers.{provider}.base_url",
+                mend="write the final address as base_url",
+                status=answer.status,
+            )
+        if answer.status >= 400:
+            body = await answer.read(self._limits.error_bytes)
+            raise self.plan.codec.parse_error(answer.status, answer.headers, body)
+        if answer.status != 200 or answer.media_type != media_type:
+            found = answer.media_type or "nothing"
+            raise ProviderError(
+                "provider.bad_answer",
+                f"provider {provider!r} answers {answer.status} with {found}, not {media_type}",
+                mend="check base_url: this may be another server's page",
+            )
+
+    def _parsed(self, body: bytes) -> Response:
+        failure: ProviderError
+        try:
+            return self.plan.codec.parse_response(body)
+        except DialectError as error:
+            what = "an empty body" if not body.strip() else str(error.message)
+            failure = ProviderError(
+                "provider.bad_answer", f"the provider's answer cannot be read: {what}"
+            )
+        raise failure
+
+    def _judged(self, response: Response) -> Response | None:
+        self._usage, self._served_model = response.usage, response.model
+        self._content_chars = sum(
+            len(part.arguments) if isinstance(part, ToolCall) else len(part.text)
+            for part in response.parts
+            if isinstance(part, Text | Reasoning | ToolCall)
+        )
+        self._first_token_s = self._clock() - self._started
+        self._outcome = outcome_of(response.stop)
+        if response.stop == "end_turn" and not has_content(response.parts):
+            self._fail(ProviderError("provider.empty", "the provider's answer is empty"))
+            return None
+        if self._outcome in _UNSAID:
+            self._blame(response.stop, response.stop_detail)
+            return None
+        return self.plan.names.response(response)
+
+    def _noted(self, reader: StreamReader, events: list[StreamEvent]) -> list[StreamEvent]:
+        self._note(reader)
+        last = events[-1] if events else None
+        if isinstance(last, Failed):
+            body = "" if last.raw is None else str(last.raw)
+            self.error = self._named(ProviderError(last.code, last.message, body=body))
+        elif isinstance(last, Finished) and self._outcome in _UNSAID:
+            self._blame(last.stop, last.stop_detail)
+        return [self.plan.names.event(event) for event in events]
+
+    def _note(self, reader: StreamReader) -> None:
+        self._usage = reader.usage
+        self._served_model = reader.served_model
+        self._content_chars = reader.content_chars
+        if reader.outcome is not None:
+            self._outcome = reader.outcome
+
+    def _blame(self, stop: str, detail: str | None) -> None:
+        said = f" ({detail})" if detail else ""
+        outcome = self._outcome
+        self._fail(ProviderError(f"provider.{stop}", f"the answer ended with {stop}{said}"))
+        self._outcome = outcome
+
+    def _fail(self, error: ProviderError) -> None:
+        self.error = self._named(error)
+        is_cut = error.code in ("provider.cut", "provider.reset", "provider.stalled")
+        self._outcome = "cut" if is_cut or error.is_ambiguous else "provider_error"
+
+    def _named(self, error: ProviderError) -> ProviderError:
+        error.provider = error.provider or self.plan.endpoint.provider
+        # What it was raised from, and the frames it went through, hold the request's headers.
+        error.__context__ = error.__cause__ = None
+        return error.with_traceback(None)
+
+
+def is_content(event: StreamEvent) -> bool:
+    """Tell whether an event shows a client something of the answer."""
+    if isinstance(event, PartStarted):
+        return isinstance(event.part, ToolCall | Opaque)
+    return isinstance(event, PartEnded) or (isinstance(event, PartDelta) and bool(event.text))
