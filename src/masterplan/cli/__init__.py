@@ -6,6 +6,6 @@ Owns the words on the terminal and the exit codes. Must not decide or compute: i
 
 def main() -> None:
     """Run the command line; the installed ``masterplan`` script."""
-    from masterplan.cli.frame import run
+    from masterplan.cli.door import run
 
     run()

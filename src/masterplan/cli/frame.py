@@ -1,87 +1,213 @@
-"""The frame of every command: lazy commands, global options, the door for errors, output.
+"""The frame of every command: how it is found, the global options, and what it hands out.
 
-Owns how a command is found, how it prints (people or ``--json``), and which code it exits with.
-A command is a module-level ``click.Command`` named ``command`` (or a group) in the module that the
-table names. Must not know what any command does.
+A command is a ``click.Command`` (or group) named ``command`` in the module that the table names;
+it is imported when it is called. Must not know what any command does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from masterplan.cli.output import say
 
+if TYPE_CHECKING:
+    from masterplan.catalog import Prices
     from masterplan.core.decision import Decision
-    from masterplan.policy import Policy
+    from masterplan.policy import Located, Policy
+    from masterplan.routing import Router
 
 COMMANDS: dict[str, str] = {
-    name: f"masterplan.cli.{name}:command"
-    for name in (
-        "init",
-        "doctor",
-        "route",
-        "plan",
-        "check",
-        "approve",
-        "build",
-        "run",
-        "apply",
-        "undo",
-        "cost",
-        "trust",
-        "models",
-        "ledger",
-    )
+    "init": "Find keys, local servers and agents; write the policy.",
+    "doctor": "Say what works, what does not, and what mends it.",
+    "route": "Say which model a task goes to, and why.",
+    "plan": "Write the spec of a brief with the planner.",
+    "check": "Hold a spec to the ready gate; no model call.",
+    "approve": "Bind approval to a spec's digest.",
+    "build": "Build an approved spec: verify, escalate, resume.",
+    "run": "Plan, check, approve, build and report.",
+    "apply": "Bring a verified run onto your branch.",
+    "undo": "Take an applied run back.",
+    "cost": "Show spend, savings and cost per accepted module.",
+    "trust": "Agree to a repository's masterplan.toml.",
+    "models": "List the models that are known; pull the embedded pair.",
+    "ledger": "Verify, export and back up the books.",
 }
+"""Every command with its one line; its module is ``masterplan.cli.NAME``."""
 
 
 @dataclass
 class Frame:
-    """The global options of one call; commands get it with ``@pass_frame``."""
+    """The global options of one call; a command gets it with ``@pass_frame``.
+
+    ``resume_hint`` is what Ctrl-C tells the user to run; a long command sets it as it goes.
+    """
 
     policy_path: Path | None = None
     is_trace: bool = False
-    is_json: bool = False
-    traced: list[Decision] = field(default_factory=list)
+    resume_hint: str = ""
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _located: Located | None = None
+
+    def located(self) -> Located:
+        """Return the policy that holds here, with its place; notices go to stderr once."""
+        if self._located is None:
+            from masterplan.policy.load import locate_policy
+
+            self._located = locate_policy(self.policy_path, env=self.env)
+            say(self._located.notices, is_stderr=True)
+        return self._located
 
     def policy(self) -> Policy:
-        """Return the policy that holds here; notices go to stderr once."""
-        raise NotImplementedError
+        """Return the policy that holds here."""
+        return self.located().policy
+
+    def prices(self) -> Prices:
+        """Return the price list with the user's own prices over it."""
+        from masterplan.catalog import Prices
+        from masterplan.policy.folder import config_dir
+
+        return Prices.load(config_dir(self.env) / "prices.toml")
+
+    def router(self) -> Router:
+        """Return a router for the policy that holds here."""
+        from masterplan.catalog import Catalog
+        from masterplan.routing import Router
+
+        return Router(self.policy(), Catalog.load(), self.prices())
 
     def trace(self, decision: Decision) -> None:
         """Print a decision to stderr where ``--trace`` was given."""
-        raise NotImplementedError
+        if self.is_trace:
+            from masterplan.routing.explain import explain
+
+            say(explain(decision), is_stderr=True)
 
 
 pass_frame = click.make_pass_decorator(Frame, ensure=True)
 
 
-def json_option(function: click.decorators.FC) -> click.decorators.FC:
-    """Add ``--json`` (parameter ``is_json``) to a command and note it for the error door."""
-    raise NotImplementedError
+class LazyGroup(click.Group):
+    """The root: knows every command's line, imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of a user's way."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; near names are click's to suggest."""
+        if cmd_name not in COMMANDS:
+            return None
+        module_name = f"masterplan.cli.{cmd_name}"
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name:
+                raise
+            return _absent(cmd_name)
+        command: click.Command = module.command
+        return with_globals(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a name that is nearly one is told."""
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
-def emit_json(value: object) -> None:
-    """Print one JSON document: UTF-8, sorted keys, stable."""
-    raise NotImplementedError
+def with_globals(command: click.Command) -> click.Command:
+    """Let a command take the global options after its name too."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            with_globals(inner)
+        return command
+    taken = {option for parameter in command.params for option in parameter.opts}
+    for option in (_policy_option(), _trace_option()):
+        if not taken & set(option.opts):
+            command.params.append(option)
+    return command
 
 
-def console(*, is_stderr: bool = False) -> Console:
-    """Return a rich console; no colours where it is not a terminal or NO_COLOR is set."""
-    raise NotImplementedError
+def _absent(name: str) -> click.Command:
+    @click.command(name, context_settings={"ignore_unknown_options": True})
+    @click.argument("args", nargs=-1)
+    def command(args: tuple[str, ...]) -> None:
+        """Say that the command is not in this installation."""
+        raise click.UsageError(f"The command {name!r} is not in this installation.")
+
+    return command
 
 
-def say(lines: Iterable[str] | str) -> None:
-    """Print plain lines for people, with control characters of foreign text neutralised."""
-    raise NotImplementedError
+def _policy_option() -> click.Option:
+    return click.Option(
+        ["--policy"],
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_set_policy,
+        help="Use this policy file.",
+    )
 
 
-def run(args: list[str] | None = None) -> None:
-    """Run a command and exit; the only place that turns errors into exit codes."""
-    raise NotImplementedError
+def _trace_option() -> click.Option:
+    return click.Option(
+        ["--trace"],
+        is_flag=True,
+        expose_value=False,
+        callback=_set_trace,
+        help="Show each decision on stderr.",
+    )
+
+
+def _set_policy(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Frame).policy_path = value
+
+
+def _set_trace(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Frame).is_trace = True
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from masterplan import __version__
+
+        click.echo(f"masterplan {__version__}")
+        ctx.exit()
+
+
+ROOT = LazyGroup(
+    "masterplan",
+    help="Plan with the best model, build with the right one, and measure what it saved.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        _policy_option(),
+        _trace_option(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version.",
+        ),
+    ],
+)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_SECRET = re.compile(
+SECRET = re.compile(
     r"(?:sk|pk|rk|gsk|xai|ghp|gho|glpat|hf)[-_]|AIza|AKIA|ya29|eyJ|-----BEGIN|[A-Za-z0-9+_=-]{32,}"
 )
 _LONGEST = 80
@@ -22,6 +22,6 @@ def shown(value: object) -> str:
     if not isinstance(value, str | int | float | bool):
         return f"a {type(value).__name__}"
     text = str(value)
-    if _SECRET.search(text):
+    if SECRET.search(text):
         return "(not shown: it looks like a secret)"
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")

@@ -129,6 +129,8 @@ class Router:
             index = usable[0]
             why = f"{way.reason}: its first fit rung, since a price is unknown"
             return way, index, [why]
+        if not expected:
+            return way, best, [f"{way.reason}: every rung is free, so the lowest starts"]
         costs = dict(zip(usable, expected, strict=True))
         reasons = [f"{way.reason}: rung {best + 1} of {len(way.rungs)} costs least in the end"]
         for i in usable:

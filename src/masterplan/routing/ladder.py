@@ -158,12 +158,15 @@ def best_start(standings: Sequence[Standing], role: Role) -> tuple[int | None, l
     Starting on rung i costs its call, and where it fails (1 - p): what the checks notice climbs
     and costs what starting above would, what they do not notice costs the damage:
     ``E(i) = c(i) + (1 - p(i)) * ((1 - a) * E(i + 1) + a * D)``. ``None``: a price is unknown.
+    Where every rung is free the lowest is tried first, and there are no costs to compare.
     """
     usable = [s for s in standings if not s.unfit and not s.below]
     costs = [s.cost_nano for s in usable]
     if any(cost is None for cost in costs):
         return None, []
     known = [float(cost) for cost in costs if cost is not None]
+    if usable and not any(known):
+        return standings.index(usable[0]), []
     damage = DAMAGE[role] * max(max(known, default=0.0), 1.0)
     missed = FALSE_ACCEPTANCE if role in VERIFIED_ROLES else 1.0
     expected: list[float] = []

@@ -1,0 +1,189 @@
+"""``masterplan doctor``: what works on this machine, what does not, and what mends it.
+
+Owns the checks; each is quick, sends nothing anywhere but to this machine, and never shows a key.
+Must not mend anything itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+
+import click
+
+from masterplan.cli.discover import discover
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.core.errors import MasterplanError
+from masterplan.policy import Found, lint
+
+VERSION_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that works or does not; without a ``is_needed`` one nothing can be built."""
+
+    name: str
+    is_ok: bool
+    detail: str
+    mend: str = ""
+    is_needed: bool = False
+
+
+@click.command("doctor")
+@json_option
+@pass_frame
+def command(frame: Frame, is_json: bool) -> int:
+    """Say what works, what does not, and the one command that mends it."""
+    findings = list(examine(frame))
+    is_ready = all(finding.is_ok for finding in findings if finding.is_needed)
+    if is_json:
+        emit_json({"is_ready": is_ready, "findings": [asdict(finding) for finding in findings]})
+    else:
+        say(_line(finding) for finding in findings)
+        say("ready" if is_ready else "not ready: mend what is marked with !")
+    return 0 if is_ready else 1
+
+
+def examine(frame: Frame) -> Iterator[Finding]:
+    """Yield every finding, what is needed first."""
+    found = discover(frame.env)
+    yield _python()
+    yield _program("git", "--version", "sudo apt-get install git", is_needed=True)
+    yield _cage()
+    yield _ledger(frame)
+    yield from _policy(frame, found)
+    yield from _models(found)
+    yield _extra("build", "pydantic_ai")
+    yield _extra("local", "xllamacpp")
+    yield _program("node", "--version", "sudo apt-get install nodejs")
+    yield _program("chromium", "--version", "sudo apt-get install chromium")
+    for agent in found.agents:
+        yield Finding(f"agent {agent}", True, "installed")
+
+
+def _line(finding: Finding) -> str:
+    mark = "ok" if finding.is_ok else ("! " if finding.is_needed else "- ")
+    mend = f"  → {finding.mend}" if finding.mend and not finding.is_ok else ""
+    return f"{mark} {finding.name}: {finding.detail}{mend}"
+
+
+def _python() -> Finding:
+    is_ok = sys.version_info >= (3, 11)
+    version = sys.version.split()[0]
+    return Finding("python", is_ok, version, "install Python 3.11 or newer", is_needed=True)
+
+
+def _program(name: str, flag: str, mend: str, *, is_needed: bool = False) -> Finding:
+    path = shutil.which(name)
+    if path is None:
+        return Finding(name, False, "not installed", mend, is_needed)
+    try:
+        told = subprocess.run(
+            [path, flag], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Finding(name, False, f"{path} does not run", mend, is_needed)
+    first = told.stdout.strip().splitlines()[:1]
+    return Finding(name, True, first[0] if first else path, mend, is_needed)
+
+
+def _cage() -> Finding:
+    from masterplan.sandbox import find_cage
+
+    return _tried(
+        "cage",
+        lambda: f"generated code runs in {find_cage().name}",
+        "sudo apt-get install bubblewrap",
+    )
+
+
+def _ledger(frame: Frame) -> Finding:
+    def look() -> str:
+        from masterplan.ledger import Ledger
+        from masterplan.workflow.open import ledger_path
+
+        path = ledger_path(frame.env)
+        if not path.exists():
+            folder = next(above for above in path.parents if above.exists())
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(13, f"{folder} cannot be written")
+            return f"none yet; the first run makes {path}"
+        with Ledger.open(path, must_exist=True) as ledger:
+            problems = ledger.verify()
+        return f"{path} is whole" if not problems else _damaged(len(problems))
+
+    return _tried("ledger", look, "masterplan ledger verify")
+
+
+def _damaged(count: int) -> str:
+    raise OSError(5, f"{count} rows are damaged")
+
+
+def _tried(name: str, look: Callable[[], str], mend: str) -> Finding:
+    try:
+        return Finding(name, True, look(), mend, is_needed=True)
+    except MasterplanError as error:
+        return Finding(name, False, error.message, error.mend or mend, is_needed=True)
+    except OSError as error:
+        return Finding(name, False, str(error.strerror or error), mend, is_needed=True)
+
+
+def _policy(frame: Frame, found: Found) -> Iterator[Finding]:
+    from masterplan.catalog import Catalog
+
+    try:
+        located = frame.located()
+    except MasterplanError as error:
+        yield Finding("policy", False, str(error), error.mend, is_needed=True)
+        return
+    yield Finding("policy", True, located.where, is_needed=True)
+    for problem in lint(located.policy, Catalog.load()):
+        yield Finding("policy", False, f"{problem.where}: {problem.message}", problem.mend)
+    yield from _reachable(frame, found)
+
+
+def _reachable(frame: Frame, found: Found) -> Iterator[Finding]:
+    from masterplan.catalog import Catalog
+
+    policy, homes = frame.policy(), Catalog.load().homes
+    asked = {policy.rung(text).model for role in policy.roles.values() for text in role.ladder}
+    for provider in sorted({model.partition("/")[0] for model in asked}):
+        entry = policy.providers.get(provider)
+        if provider == "embedded":
+            has = bool(found.embedded) and find_spec("xllamacpp") is not None
+            yield Finding(
+                "embedded models",
+                has,
+                ", ".join(found.embedded) or "not pulled",
+                "masterplan models pull",
+                is_needed=True,
+            )
+            continue
+        variables: tuple[str, ...] = (entry.key_env,) if entry and entry.key_env else ()
+        if entry is None and provider in homes:
+            variables = homes[provider].key_env
+        is_set = not variables or any(frame.env.get(name) for name in variables)
+        detail = f"key is set ({variables[0]})" if variables and is_set else "no key needed"
+        if not is_set:
+            detail = "the policy uses it and there is no key"
+        mend = f"export {variables[0]}=…" if variables else ""
+        yield Finding(f"provider {provider}", is_set, detail, mend, is_needed=True)
+
+
+def _models(found: Found) -> Iterator[Finding]:
+    for server in found.servers:
+        detail = f"{server.base_url}, {len(server.models)} models"
+        yield Finding(f"server {server.name}", True, detail)
+
+
+def _extra(name: str, module: str) -> Finding:
+    is_there = find_spec(module) is not None
+    detail = "installed" if is_there else "not installed"
+    return Finding(f"extra [{name}]", is_there, detail, f"pip install 'masterplan[{name}]'")

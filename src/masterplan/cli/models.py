@@ -1,0 +1,102 @@
+"""``masterplan models``: what models are known, with their limits, prices and strengths.
+
+Owns the table. Must not know how a model is reached or fetched.
+"""
+
+from __future__ import annotations
+
+import click
+
+from masterplan.catalog import Catalog, Prices
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import console, emit_json, json_option
+from masterplan.core.model import ModelCard
+from masterplan.core.money import format_usd
+
+MTOK = 1_000_000
+
+
+@click.group("models")
+def command() -> None:
+    """List the models that are known; pull the embedded pair."""
+
+
+@command.command("list")
+@click.option("--all", "is_all", is_flag=True, help="Also those that the policy does not name.")
+@json_option
+@pass_frame
+def list_models(frame: Frame, is_all: bool, is_json: bool) -> None:
+    """List the policy's models, or with --all every known one."""
+    policy = frame.policy()
+    book = policy.catalog(Catalog.load())
+    used = {policy.rung(name).model for name in policy.models}
+    used |= {rung.model for role in policy.roles for rung in policy.ladder(role)}
+    cards = [card for _, card in sorted(book.cards.items()) if is_all or card.id in used]
+    prices = frame.prices()
+    if is_json:
+        told = [_as_json(card, prices) for card in cards]
+        emit_json(
+            {
+                "catalog_version": book.version,
+                "price_version": prices.price_version,
+                "models": told,
+            }
+        )
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "tier", "window", "output", "$/M in", "$/M out", "measured at"):
+        table.add_column(heading, overflow="fold")
+    for card in cards:
+        table.add_row(*_row(card, prices))
+    console().print(table)
+
+
+def _row(card: ModelCard, prices: Prices) -> tuple[str, ...]:
+    into, out = _rates(card, prices)
+    measured = ", ".join(f"{s.kind} {s.success:.0%}" for s in card.strengths) or "unmeasured"
+    return (
+        card.id,
+        card.tier,
+        f"{card.context_tokens:,}",
+        f"{card.max_output_tokens:,}",
+        format_usd(into),
+        format_usd(out),
+        measured,
+    )
+
+
+def _rates(card: ModelCard, prices: Prices) -> tuple[int | None, int | None]:
+    """Nano-dollars for a million tokens of a short prompt, in and out."""
+    one, both = prices.expected_nano(card, 1, 0), prices.expected_nano(card, 1, MTOK)
+    if one is None or both is None:
+        return None, None
+    return one * MTOK, both - one
+
+
+def _as_json(card: ModelCard, prices: Prices) -> dict[str, object]:
+    into, out = _rates(card, prices)
+    return {
+        "id": card.id,
+        "wire_name": card.wire_name,
+        "tier": card.tier,
+        "context_tokens": card.context_tokens,
+        "max_output_tokens": card.max_output_tokens,
+        "abilities": sorted(card.abilities),
+        "efforts": list(card.efforts),
+        "is_free": card.is_free,
+        "input_nano_per_mtok": into,
+        "output_nano_per_mtok": out,
+        "strengths": [
+            {
+                "kind": s.kind,
+                "success": round(s.success, 4),
+                "low": round(s.low, 4),
+                "high": round(s.high, 4),
+                "samples": s.samples,
+                "source": s.source,
+            }
+            for s in card.strengths
+        ],
+    }

@@ -1,0 +1,112 @@
+"""``masterplan route TASK``: which model a task goes to, why, and what else was considered.
+
+Owns the words and the JSON of a decision. Must not decide.
+"""
+
+from __future__ import annotations
+
+import click
+
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.core.decision import Decision
+from masterplan.core.errors import InputError
+from masterplan.core.task import KINDS, NEEDS, ROLES, Kind, Need, Role, Task
+from masterplan.routing.explain import explain
+
+MAX_TEXT_BYTES = 1_000_000
+
+
+@click.command("route")
+@click.argument("text", metavar="TASK")
+@click.option("--kind", type=click.Choice(KINDS), help="State the kind of work.")
+@click.option("--role", type=click.Choice(ROLES), help="State who does it.")
+@click.option("--complexity", type=click.FloatRange(0, 1), help="State how hard it is.")
+@click.option("--need", "needs", type=click.Choice(NEEDS), multiple=True, help="State a need.")
+@click.option("--input-tokens", type=click.IntRange(0), help="State the size of the input.")
+@click.option("--output-tokens", type=click.IntRange(0), help="State the size of the output.")
+@click.option("--model", help="Choose the model yourself; the guards still hold.")
+@click.option("--override", metavar="REASON", help="Go below a floor, for this written reason.")
+@json_option
+@pass_frame
+def command(
+    frame: Frame,
+    text: str,
+    kind: Kind | None,
+    role: Role | None,
+    complexity: float | None,
+    needs: tuple[Need, ...],
+    input_tokens: int | None,
+    output_tokens: int | None,
+    model: str | None,
+    override: str | None,
+    is_json: bool,
+) -> None:
+    """Say which model TASK goes to, and why; - reads it from standard input."""
+    task = Task(
+        _read(text),
+        kind=kind,
+        role=role,
+        complexity=complexity,
+        needs=frozenset(needs),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        model=model,
+        labels={"override": override} if override else {},
+    )
+    decision = frame.router().route(task)
+    frame.trace(decision)
+    if is_json:
+        emit_json(as_json(decision, frame))
+    else:
+        say(explain(decision))
+
+
+def _read(text: str) -> str:
+    if text == "-":
+        text = click.get_binary_stream("stdin").read(MAX_TEXT_BYTES + 1).decode("utf-8", "replace")
+    if not text.strip():
+        raise InputError("route.empty", "the task is empty", mend='masterplan route "what to do"')
+    if len(text) > MAX_TEXT_BYTES:
+        raise InputError("route.too_long", f"the task has over {MAX_TEXT_BYTES:,} characters")
+    return text
+
+
+def as_json(decision: Decision, frame: Frame) -> dict[str, object]:
+    """Return a decision as the command's JSON object."""
+    located = frame.located()
+    return {
+        "model": decision.model,
+        "effort": decision.effort,
+        "role": decision.role,
+        "kind": decision.profile.kind,
+        "complexity": decision.profile.complexity,
+        "needs": sorted(decision.profile.needs),
+        "input_tokens": decision.profile.input_tokens,
+        "output_tokens": decision.profile.output_tokens,
+        "reasons": list(decision.reasons),
+        "expected_cost_usd": usd(decision.expected_cost_nano),
+        "expected_cost_nano": decision.expected_cost_nano,
+        "expected_success": decision.expected_success,
+        "alternatives": [
+            {
+                "model": other.model,
+                "reason": other.reason,
+                "expected_cost_usd": usd(other.expected_cost_nano),
+                "expected_success": other.expected_success,
+            }
+            for other in decision.alternatives
+        ],
+        "ladder": list(decision.ladder),
+        "rung": decision.rung,
+        "overrides": list(decision.overrides),
+        "inputs_hash": decision.inputs_hash,
+        "policy": located.where,
+        "policy_hash": located.policy.hash,
+        "notices": list(located.notices),
+    }
+
+
+def usd(nano: int | None) -> float | None:
+    """Return nano-dollars as dollars for a JSON number; unknown stays unknown."""
+    return None if nano is None else round(nano / 1_000_000_000, 9)
