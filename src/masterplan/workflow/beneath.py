@@ -73,10 +73,14 @@ class Beneath:
         with self._folder(folder) as parent:
             _check_regular(parent, name)
 
-    def write(self, path: str, data: bytes) -> None:
-        """Put a file in place in one step, making its folders; an old one's mode is kept."""
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Put a file in place in one step, making its folders.
+
+        Without a ``mode`` that of an old file is kept.
+        """
         with self.parent(path) as (parent, name):
-            mode = _check_regular(parent, name)
+            old_mode = _check_regular(parent, name)
+            mode = old_mode if mode is None else mode
             temp = f".{os.getpid()}-{next(_serial)}.masterplan-new"
             number = os.open(
                 temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=parent
@@ -91,6 +95,27 @@ class Beneath:
                 with contextlib.suppress(OSError):
                     os.unlink(temp, dir_fd=parent)
                 raise
+
+    def adopt(self, source: Path, path: str, *, is_new: bool) -> None:
+        """Move a finished file into place in one step; a new one never replaces anything.
+
+        Needs no space beyond folder entries where ``source`` is on the same file system.
+        """
+        with self.parent(path) as (parent, name):
+            _check_regular(parent, name)
+            _hand_over(source, parent, "." if is_new else name)
+            try:
+                if is_new:
+                    os.link(source, name, dst_dir_fd=parent)
+                    os.unlink(source)
+                else:
+                    os.rename(source, name, dst_dir_fd=parent)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+                    raise
+        self.write(path, source.read_bytes(), mode=stat.S_IMODE(source.stat().st_mode))
+        source.unlink()
 
     def remove(self, path: str) -> None:
         """Remove a regular file if it is there, and folders that this leaves empty."""
@@ -175,6 +200,14 @@ def _prefixes(folder: str) -> Iterator[str]:
     names = folder.split("/") if folder else []
     for i in range(len(names)):
         yield "/".join(names[: i + 1])
+
+
+def _hand_over(source: Path, parent: int, like: str) -> None:
+    """Give a file the owner of what it replaces or joins, where root works on a user's files."""
+    wanted, has = os.stat(like, dir_fd=parent, follow_symlinks=False), source.stat()
+    if (wanted.st_uid, wanted.st_gid) != (has.st_uid, has.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.chown(source, wanted.st_uid, wanted.st_gid)
 
 
 def _check_regular(parent: int, name: str) -> int | None:

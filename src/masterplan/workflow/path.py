@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from masterplan.core.errors import Problem
+from masterplan.sandbox import neutralise
 
 MAX_PATH_BYTES, MAX_NAME_BYTES = 4000, 255
 
@@ -53,7 +54,9 @@ def check_path(path: str) -> Problem | None:
         len(name.encode(errors="replace")) > MAX_NAME_BYTES for name in names
     ):
         return _refuse(path[:80] + "…", "path.long", "is too long")
-    if any(unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in path):
+    if neutralise(path) != path or any(
+        unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in path
+    ):
         return _refuse(path, "path.letters", "has control or invisible characters")
     if unicodedata.normalize("NFKC", path) != path:
         return _refuse(path, "path.letters", "can be written in a second way that looks the same")
