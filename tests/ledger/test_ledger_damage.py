@@ -44,7 +44,7 @@ def read_plainly(path: Path) -> object:
             names = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name")
             shown: list[object] = list(names.fetchall())
             for name, sql in list(shown):  # type: ignore[misc]
-                if sql and sql.startswith("CREATE TABLE"):
+                if isinstance(sql, str) and sql.startswith("CREATE TABLE"):
                     rows = connection.execute(f"SELECT *, rowid FROM {name} ORDER BY rowid")
                     shown.append((name, [tuple(map(repr, row)) for row in rows]))
             return shown

@@ -100,11 +100,8 @@ class BreakEven:
             return f"cannot be said before the build: no price for {', '.join(self.unpriced)}"
         difference = self.alone_nano - self.planned_nano
         if difference < 0:
-            enough = (
-                ""
-                if self.modules_needed is None
-                else f"; it pays from {self.modules_needed} modules"
-            )
+            least = self.modules_needed
+            enough = "" if least is None else f"; the plan pays from {least} such modules"
             return f"one model alone would be cheaper by {format_usd(-difference)}{enough}"
         return f"the plan is expected to save {format_usd(difference)} against one model alone"
 

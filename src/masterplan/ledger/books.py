@@ -53,9 +53,8 @@ def reserve(tx: Tx, intent: Intent, now: float, owner: str) -> str:
     release_expired(tx, now)
     accounts = accounts_of(intent, now)
     ensure_room(intent, find_rooms(tx, accounts))
-    [(ledger_id,)] = tx.execute("SELECT id FROM ledgers")
-    attempt = f"{str(ledger_id)[:8]}-{tx.seq + 1}"
     decision = _store_decision(tx, intent.decision_json)
+    attempt = f"{tx.ledger_id[:8]}-{tx.seq + 1}"
     expires_at = now + intent.expires_after_s
     tx.append("attempts", _attempt_values(intent, decision) | {
         "id": attempt,

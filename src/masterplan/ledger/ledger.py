@@ -183,9 +183,9 @@ class Ledger:
 def _ensure_sound(store: Store, place: Place) -> None:
     """Raise LedgerError where the marker or the rows say that this is not the whole ledger."""
     with store.read() as tx:
-        [(ledger_id,)] = tx.execute("SELECT id FROM ledgers")
         ensure_tail(tx, str(place.path))
-    place.ensure_remembered(str(ledger_id))
+        ledger_id = tx.ledger_id
+    place.ensure_remembered(ledger_id)
     if place.path.stat().st_size > SMALL_BYTES:
         return
     problems = find_problems(place.path, place.wait_s)

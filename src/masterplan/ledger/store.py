@@ -42,8 +42,21 @@ class Tx:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        [(seq, entry)] = self.execute("SELECT seq, hash FROM heads")
-        self.seq, self.hash = int(seq or 0), str(entry)
+        seq, entry = self._only("SELECT seq, hash FROM heads")
+        if not isinstance(seq, int) or not isinstance(entry, str):
+            raise LedgerError("ledger.damaged", "the end of the chain cannot be read")
+        self.seq, self.hash = seq, entry
+
+    @property
+    def ledger_id(self) -> str:
+        """The id that this ledger was given when it was created."""
+        return str(self._only("SELECT id FROM ledgers")[0])
+
+    def _only(self, sql: str) -> Row:
+        rows = self.execute(sql)
+        if len(rows) != 1:
+            raise LedgerError("ledger.damaged", f"{len(rows)} rows where there must be one")
+        return rows[0]
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one statement and return its rows."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -46,20 +46,22 @@ def find_problems(path: Path, wait_s: float) -> list[Problem]:
 
 def ensure_tail(tx: Tx, where: str) -> None:
     """Raise LedgerError unless the last entries hang together up to the chain's end."""
+    if _tables(tx.execute) != _wanted_tables():
+        raise LedgerError("ledger.damaged", "the tables are not those of a ledger", where, _MEND)
     start = max(tx.seq - TAIL, 0)
-    entries: dict[int, tuple[str, Row]] = {}
+    entries: dict[Value, tuple[str, Row]] = {}
     for table, kind in CHAINED.items():
         columns = ", ".join(["seq", *kind.columns, "hash"])
         for row in tx.execute(f"SELECT {columns} FROM {table} WHERE seq >= ?", (start,)):
-            entries[int(row[0] or 0)] = (table, row)
+            entries[row[0]] = (table, row)
     previous = GENESIS if start == 0 else str(entries[start][1][-1]) if start in entries else ""
     for seq in range(start + 1, tx.seq + 1):
-        table, row = entries.get(seq, ("", ("",)))
+        table, row = entries.pop(seq, ("", ("",)))
         *values, entry = row
         if _link(previous, table, values) != entry:
             raise LedgerError("ledger.damaged", f"entry {seq} is not sound", where, _MEND)
         previous = str(entry)
-    if previous != tx.hash or max(entries, default=0) != tx.seq:
+    if previous != tx.hash or entries.keys() - {start}:
         raise LedgerError("ledger.damaged", "the chain does not end as recorded", where, _MEND)
 
 
@@ -98,7 +100,7 @@ class _Check:
             [(value,)] = self._connection.execute(f"PRAGMA {name}")
             if value != wanted:
                 self.found.append(f"the file's {name} is {value}, not {wanted}")
-        if _tables(self._connection) != _wanted_tables():
+        if _tables(self._connection.execute) != _wanted_tables():
             self.found.append("the tables are not those of a ledger")
         for (text,) in self._connection.execute("PRAGMA integrity_check"):
             if text != "ok":
@@ -171,14 +173,13 @@ def _link(previous: str, table: str, values: list[Value]) -> str:
         return ""  # bytes or infinities: nothing that was ever recorded
 
 
-def _tables(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
-    sql = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
-    return connection.execute(sql).fetchall()
+def _tables(execute: Callable[[str], Iterable[Row]]) -> list[Row]:
+    return list(execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"))
 
 
 @cache
-def _wanted_tables() -> list[tuple[str, ...]]:
+def _wanted_tables() -> list[Row]:
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in STATEMENTS:
             connection.execute(statement)
-        return _tables(connection)
+        return _tables(connection.execute)

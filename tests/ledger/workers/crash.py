@@ -1,0 +1,110 @@
+"""Drive one ledger from forked processes, kill them at random moments, and say what was promised.
+
+usage: crash.py LEDGER KILLS SEED. Prints one JSON object: every acknowledged reservation,
+settlement and step. A settlement's cost follows from its attempt's id, so that one whose
+acknowledgement was lost can be told from one that was made up.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from masterplan.core.money import Cost
+from masterplan.core.usage import Usage
+from masterplan.ledger import Cap, Intent, Ledger, Settlement
+
+WORST = 1_000
+
+
+def cost_of(attempt: str) -> int:
+    """Return what the attempt of this id costs."""
+    return int(attempt.rpartition("-")[2]) % WORST
+
+
+def work(path: Path, out: int, name: str) -> None:
+    """Reserve, settle and record for ever; tell only what has returned."""
+    parent = os.getppid()
+    with Ledger.open(path, must_exist=True) as ledger:
+        ledger.recover()
+        number = 0
+        while os.getppid() == parent:  # nobody is left to kill it
+            number += 1
+            call = Intent(
+                run="r1",
+                role="builder",
+                kind="codegen",
+                provider="p",
+                model="p/m",
+                requested_model="m",
+                worst_case_nano=WORST,
+                caps=(Cap("run", "", 10**12),),
+                decision_json=f'{{"number": {number % 3}}}',
+            )
+            attempt = ledger.reserve(call)
+            os.write(out, f"R {attempt}\n".encode())
+            key = f"{name}-{number}"
+            ledger.record_step("r1", key, "step", attempt)
+            os.write(out, f"T {key} {attempt}\n".encode())
+            cost = Cost(cost_of(attempt), "reported")
+            settlement = Settlement(
+                outcome="complete", usage=Usage(1, 1, source="reported"), cost=cost
+            )
+            for _ in range(1 + number % 2):
+                ledger.settle(attempt, settlement)
+            os.write(out, f"S {attempt}\n".encode())
+
+
+def spawn(path: Path, out: int, name: str) -> int:
+    """Fork a worker and return its process id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work(path, out, name)
+        finally:
+            os._exit(3)
+    return child
+
+
+def kill(worker: int) -> None:
+    """Kill a worker that must still be running."""
+    os.kill(worker, signal.SIGKILL)
+    _, status = os.waitpid(worker, 0)
+    if os.WIFEXITED(status):
+        raise SystemExit("a worker failed by itself")
+
+
+def main(path: Path, kills: int, seed: int) -> None:
+    """Keep two workers running, kill one after the other."""
+    chance = random.Random(seed)
+    acked: dict[str, list[list[str]]] = {"R": [], "S": [], "T": []}
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    workers = [spawn(path, write, f"{seed}-w{number}") for number in range(2)]
+    said = b""
+    for number in range(kills):
+        time.sleep(chance.choice((0.002, 0.02, 0.08)) * chance.random())
+        victim = chance.randrange(len(workers))
+        kill(workers.pop(victim))
+        if number < kills - 2:
+            workers.append(spawn(path, write, f"{seed}-k{number}"))
+        while chunk := _read(read):
+            said += chunk
+    for line in said.decode().splitlines():
+        what, *rest = line.split()
+        acked[what].append(rest)
+    print(json.dumps(acked))
+
+
+def _read(handle: int) -> bytes:
+    try:
+        return os.read(handle, 1 << 16)
+    except BlockingIOError:
+        return b""
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
