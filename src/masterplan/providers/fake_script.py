@@ -130,7 +130,7 @@ class _Rule:
         return Reply(**fields, usage=usage, body=body)
 
 
-def _fields_of(value: _Counts | _Rule) -> dict[str, object]:
+def _fields_of(value: _Counts | _Rule) -> dict[str, Json]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
