@@ -5,6 +5,8 @@ Owns the words and the JSON of a decision. Must not decide.
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from masterplan.cli.frame import Frame, pass_frame
@@ -64,7 +66,7 @@ def command(
 
 def _read(text: str) -> str:
     if text == "-":
-        text = click.get_binary_stream("stdin").read(MAX_TEXT_BYTES + 1).decode("utf-8", "replace")
+        text = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1).decode("utf-8", "replace")
     if not text.strip():
         raise InputError("route.empty", "the task is empty", mend='masterplan route "what to do"')
     if len(text) > MAX_TEXT_BYTES:

@@ -106,6 +106,6 @@ def _unreadable(path: Path, why: str) -> PolicyError:
     return PolicyError(
         "policy.unreadable",
         f"the policy cannot be read: {why}",
-        f"{path}:1",
+        str(path),
         "name another file with --policy, or write one with `masterplan init`",
     )

@@ -227,6 +227,13 @@ class Policy(_Table):
         return parse_policy(render_policy(found), "the built-in policy")
 
     @staticmethod
+    def parse(text: str, where: str = "masterplan.toml") -> Policy:
+        """Return the policy of a TOML text; PolicyError holds every mistake with its line."""
+        from masterplan.policy.parse import parse_policy
+
+        return parse_policy(text, where)
+
+    @staticmethod
     def load(path: Path | str | None = None) -> Policy:
         """Return the policy of a file, or the one that holds here."""
         from masterplan.policy.load import load_policy

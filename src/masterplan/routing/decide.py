@@ -53,10 +53,14 @@ class Router:
         self._ladders = ladders_of(policy, self.catalog)
 
     @classmethod
+    def of(cls, policy: Policy) -> Router:
+        """Return a router for a policy with the shipped catalog and today's prices."""
+        return cls(policy, Catalog.load(), Prices.load())
+
+    @classmethod
     def from_policy(cls, path: Path | str | None = None) -> Router:
         """Return a router for a policy file, or for the policy that holds here."""
-        policy = load_policy(Path(path) if path is not None else None)
-        return cls(policy, Catalog.load(), Prices.load())
+        return cls.of(load_policy(Path(path) if path is not None else None))
 
     def route(self, task: Task) -> Decision:
         """Return the decision for a task; RoutingError where no model may do it."""
