@@ -108,7 +108,8 @@ def parse(body: bytes) -> Response:
     choice = choices[0].fields()
     identity = fields.text("id") or ""
     message = choice.need("message").fields()
-    parts = _parts(message, identity)
+    model = fields.need("model").text()
+    parts = [signed(part, model) for part in _parts(message, identity)]
     stop, detail = read_stop(choice.need("finish_reason").text())
     refusal = message.text("refusal")
     if refusal:
@@ -122,13 +123,18 @@ def parse(body: bytes) -> Response:
         extra["choices"] = [node.value for node in choices[1:]]
     return Response(
         id=identity,
-        model=fields.need("model").text(),
+        model=model,
         parts=whole,
         stop=stop,
         usage=parse_usage(fields.take("usage")),
         stop_detail=detail,
         extra=kept("openai_chat", {k: v for k, v in extra.items() if k not in ("model", "usage")}),
     )
+
+
+def signed(part: Part, model: str) -> Part:
+    """Return a part with the model that made it, where it is bound to one."""
+    return replace(part, producer=model) if isinstance(part, Reasoning) else part
 
 
 def _parts(message: Fields, identity: str) -> list[Part]:
