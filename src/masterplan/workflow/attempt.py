@@ -1,0 +1,229 @@
+"""One try: an assignment to a builder, and what came back, recorded once.
+
+Owns what a builder is given and how its proposal is read, in its answer or in its worktree. A
+different model gets a module only with its slice and the written failure report: there is no other
+way to make an assignment. Must not judge what was built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from masterplan.core.decision import Decision
+from masterplan.core.errors import BudgetError, BuildError, GuardError
+from masterplan.core.message import Request
+from masterplan.core.money import format_usd, parse_usd
+from masterplan.core.task import Task
+from masterplan.pipe import Reply
+from masterplan.spec import Module, Slice, stubs
+from masterplan.workflow.builders import Assignment, Proposal
+from masterplan.workflow.context import Context, granted
+from masterplan.workflow.journal import JournalingPipe
+from masterplan.workflow.trees import Files, read_text
+
+
+@dataclass(frozen=True)
+class Try:
+    """What a try starts from: its number, the rung, what failed before, and what is left."""
+
+    number: int
+    decision: Decision
+    failure_report: str
+    last: Files
+    seconds_left: float
+    turns_left: int
+
+
+@dataclass(frozen=True)
+class TryResult:
+    """What came back: whole files, or the word that a contract cannot be met.
+
+    ``given`` are the texts the builder started from. ``refusals`` are the engine's own.
+    """
+
+    files: dict[str, str | None]
+    cannot_meet: str = ""
+    attempts: tuple[str, ...] = ()
+    served_model: str = ""
+    seconds: float = 0.0
+    refusals: tuple[str, ...] = ()
+    given: dict[str, str] = field(default_factory=dict)
+
+
+_LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"})
+"""What running tools leave in a worktree; nothing of it is ever taken."""
+
+_RESULT: TypeAdapter[TryResult] = TypeAdapter(TryResult)
+
+
+def assign(
+    slice_: Slice,
+    asked: Try,
+    current: Mapping[str, str],
+    read: Mapping[str, str],
+    tree: Path | None,
+) -> Assignment:
+    """Make an assignment; GuardError where a later try would come without its written handoff."""
+    if not slice_.text.strip():
+        raise GuardError("guard.handoff", "a builder is never given a module without its slice")
+    if asked.number > 1 and not asked.failure_report.strip():
+        raise GuardError(
+            "guard.handoff", "no try follows a failed one without the written failure report"
+        )
+    return Assignment(
+        module=slice_.module,
+        slice_text=slice_.text,
+        writable=slice_.files,
+        current=dict(current),
+        read=dict(read),
+        failure_report=asked.failure_report,
+        tree=tree,
+        try_number=asked.number,
+    )
+
+
+async def make_try(
+    context: Context, module: Module, slice_: Slice, work: tuple[Try, Task]
+) -> TryResult:
+    """Have a module built once; what was recorded before comes from the journal, unpaid."""
+    asked, task = work
+    overlay, current, read = await _material(context, module, slice_, asked)
+    inputs = [
+        *(module.id, asked.number, slice_.text, slice_.files, overlay, current, read),
+        *(asked.failure_report, asked.decision.model, asked.decision.effort),
+    ]
+
+    async def build() -> TryResult:
+        await _ensure_budget(context, module)
+        tree = await context.trees.lay(module.id, {**overlay, **current}, granted(context.spec))
+        assignment = assign(slice_, asked, current, read, tree)
+        return await _Builder(context, module, asked).build(assignment, task, overlay)
+
+    return await context.journal.step(f"try {module.id} {asked.number}", inputs, build, _RESULT)
+
+
+async def _ensure_budget(context: Context, module: Module) -> None:
+    """Raise BudgetError where the spec's own budgets are used up; the policy's are the pipe's."""
+    spent = await context.spend(module.id)
+    limit = min(module.budget.limit_nano, parse_usd(context.spec.budget.per_module))
+    if spent.known_nano > limit or (spent.known_nano == limit and limit > 0):
+        message = f"module {module.id} has used its {format_usd(limit)}"
+        mend = "raise the module's budget in the spec, then approve and resume"
+        raise BudgetError("budget.module", message, f"module {module.id}", mend)
+    whole = await context.spend()
+    total = context.spec.budget.total_nano
+    if whole.known_nano > total or (whole.known_nano == total and total > 0):
+        message = f"the run has used the spec's {context.spec.budget.total}"
+        raise BudgetError("budget.run", message, "run", "raise budget.total in the spec")
+
+
+async def _material(
+    context: Context, module: Module, slice_: Slice, asked: Try
+) -> tuple[dict[str, str | None], dict[str, str], dict[str, str]]:
+    """Gather what lies beneath a try, the current texts of its own files, and what it may read."""
+    tests = await context.frozen(module)
+    overlay: dict[str, str | None] = {**context.beneath(module), **tests}
+    begun = stubs(context.spec, module.id)
+    current: dict[str, str] = {}
+    for path in module.files.writable:
+        text = await context.trees.base_text(path)
+        text = begun.get(path) if text is None else text
+        text = asked.last.get(path, text)
+        if text is not None:
+            current[path] = text
+    read: dict[str, str] = {}
+    for path in slice_.read:
+        found = overlay.get(path) if path in overlay else await context.trees.base_text(path)
+        if found is not None and path not in current:
+            read[path] = found
+    return overlay, current, read
+
+
+class _Builder:
+    """Calls the builder within its caps and reads what it left."""
+
+    def __init__(self, context: Context, module: Module, asked: Try) -> None:
+        self._context, self._module, self._asked = context, module, asked
+        scope = f"{module.id} {asked.number}"
+        self._pipe = CountingPipe.within(
+            JournalingPipe.over(context.site.pipe, context.journal, scope), asked.turns_left
+        )
+
+    async def build(self, assignment: Assignment, task: Task, overlay: Files) -> TryResult:
+        started = time.monotonic()
+        refusals: list[str] = []
+        proposal = Proposal({})
+        try:
+            async with asyncio.timeout(self._asked.seconds_left):
+                proposal = await self._context.site.builder_named().build(
+                    assignment, task=task, decision=self._asked.decision, pipe=self._pipe
+                )
+        except TimeoutError:
+            refusals.append(f"the builder took more than {self._asked.seconds_left:.0f} seconds")
+        except BuildError as error:
+            refusals.append(error.message)
+        files, outside = await self._read(assignment, proposal, overlay)
+        refusals += outside
+        replies = self._pipe.replies
+        known = [name for reply in replies for name in reply.attempts]
+        return TryResult(
+            files=files,
+            cannot_meet=proposal.cannot_meet,
+            attempts=tuple(dict.fromkeys([*known, *proposal.attempts])),
+            served_model=replies[-1].response.model if replies else "",
+            seconds=round(time.monotonic() - started, 3),
+            refusals=tuple(refusals),
+            given=dict(assignment.current),
+        )
+
+    async def _read(
+        self, assignment: Assignment, proposal: Proposal, overlay: Files
+    ) -> tuple[dict[str, str | None], list[str]]:
+        """Take the answer's files; a builder that worked in place is read from its worktree."""
+        tree = assignment.tree
+        if tree is None:
+            return dict(proposal.files), []
+        laid: dict[str, str | None] = {**overlay, **assignment.current}
+        changed = set(await self._context.trees.changed_in(tree)) | set(laid)
+        files = dict(proposal.files)
+        outside = []
+        for path in sorted(path for path in changed if not _LITTER & set(path.split("/"))):
+            now = await asyncio.to_thread(read_text, tree, path)
+            if now == laid.get(path) and path in laid:
+                continue
+            if path in assignment.writable:
+                files.setdefault(path, now)
+            else:
+                outside.append(f"{path!r} was changed in the worktree and is no file of the module")
+        return files, outside
+
+
+@dataclass(frozen=True)
+class CountingPipe(JournalingPipe):
+    """A journaling pipe that stops a builder which asks more often than its module may."""
+
+    turns: int = 0
+
+    @staticmethod
+    def within(pipe: JournalingPipe, turns: int) -> CountingPipe:
+        """Allow at most ``turns`` calls through a pipe."""
+        return CountingPipe(**vars(pipe), turns=turns)
+
+    async def call(
+        self, task: Task, request: Request, *, decision: Decision | None = None
+    ) -> Reply:
+        """Send a request unless the module's turns are used up; that is a BudgetError."""
+        if len(self.replies) >= self.turns:
+            raise BudgetError(
+                "budget.turns",
+                f"module {task.module} has used its turns",
+                where=f"module {task.module}",
+                mend="raise budget.turns of the module in the spec",
+            )
+        return await super().call(task, request, decision=decision)

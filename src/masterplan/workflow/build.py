@@ -1,0 +1,153 @@
+"""The driver of a run: an approved spec in, a verified commit or an honest report out.
+
+Owns the order of a run: claim, modules by readiness, bounded repair, integration, report. Safe to
+kill at any moment: a resume takes every recorded step from the journal. Must not know how a module
+is built or judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from masterplan.core.errors import MasterplanError, SpecError
+from masterplan.spec import ChangeRequest, Spec, check, dump_spec, ensure_approved
+from masterplan.workflow.begin import begin
+from masterplan.workflow.context import Context
+from masterplan.workflow.integrate import Integration, integrate
+from masterplan.workflow.module import ModuleBuild
+from masterplan.workflow.progress import Phase
+from masterplan.workflow.repair import repair
+from masterplan.workflow.report import ModuleResult, ModuleStatus, RunReport, RunStatus
+from masterplan.workflow.schedule import run_ready
+from masterplan.workflow.site import Site
+from masterplan.workflow.summary import summarise
+
+
+async def build(
+    spec: Spec, site: Site, *, run_id: str, parallel: int | None = None, resume: bool = False
+) -> RunReport:
+    """Build an approved spec to a verified commit; the report says how far it came.
+
+    Raise SpecError for a spec that is unapproved, edited or unsound, LedgerError where another
+    process drives this run. Cancelling stops children and leaves a run that can be resumed.
+    """
+    ensure_approved(spec)
+    problems = check(spec).problems
+    if problems:
+        first = problems[0]
+        raise SpecError("spec.not_ready", first.message, first.where, first.mend, problems)
+    with site.ledger.claim_run(run_id):
+        site.ledger.recover()
+        context = await begin(spec, site, run_id, is_resumed=resume)
+        driver = _Driver(context, parallel or site.policy.build.parallel)
+        try:
+            report = await driver.run()
+        except asyncio.CancelledError:
+            site.ledger.end_run(run_id, "stopped", f"interrupted; {_resume(run_id)}")
+            raise
+        except MasterplanError as error:
+            site.ledger.end_run(run_id, "failed", f"{error}; {_resume(run_id)}"[:2_000])
+            raise
+        finally:
+            context.trees.run.close()
+        site.ledger.end_run(run_id, report.status, report.reason[:2_000])
+        return report
+
+
+def _resume(run_id: str) -> str:
+    return f"go on with `masterplan build --resume {run_id}`"
+
+
+@dataclass
+class _Driver:
+    """One drive of a run."""
+
+    context: Context
+    parallel: int
+    requests: dict[str, ChangeRequest] = field(default_factory=dict)
+    is_over: bool = False
+    proposed: Spec | None = None
+
+    async def run(self) -> RunReport:
+        context = self.context
+        replans = 0
+        while True:
+            await run_ready(
+                context.spec, self._verified(), self._build, self.parallel, lambda: self.is_over
+            )
+            request = self._next_request()
+            if request is None or self.is_over:
+                break
+            replans += 1
+            if not await self._repair(request, replans):
+                break
+        self._mark_blocked()
+        proof, commit = Integration("", ()), ""
+        if len(self._verified()) == len(context.spec.modules):
+            await context.tell("integrating", "all modules together")
+            proof, commit = await integrate(context, self.parallel)
+        status = self._status(proof, commit)
+        report = await summarise(context, status, proof, commit)
+        if self.proposed is not None:
+            report = replace(report, proposed_spec=dump_spec(self.proposed))
+        await context.tell("done" if status == "verified" else "failed", report.next_step)
+        return report
+
+    def _verified(self) -> set[str]:
+        return {name for name, one in self.context.results.items() if one.status == "verified"}
+
+    async def _build(self, module_id: str) -> bool:
+        ended = await ModuleBuild(self.context, self.context.module(module_id)).run()
+        result = ended.result
+        self.context.results[module_id] = result
+        self.is_over = self.is_over or ended.is_run_over
+        if ended.request is not None:
+            self.requests[module_id] = ended.request
+        is_verified = result.status == "verified"
+        phase: Phase = "verified" if is_verified else "failed"
+        text = f"{result.tries} tries" if is_verified else f"{result.status}: {result.reason}"
+        await self.context.tell(phase, text, module_id, (result.model, result.rung))
+        return is_verified
+
+    def _next_request(self) -> ChangeRequest | None:
+        """Return the first open request in the spec's own order: the same in every life."""
+        names = (m.id for m in self.context.spec.modules if m.id in self.requests)
+        return next((self.requests.pop(name) for name in names), None)
+
+    async def _repair(self, request: ChangeRequest, number: int) -> bool:
+        """Ask for a revision; tell whether the build goes on with it."""
+        context = self.context
+        answer = await repair(context, request, number)
+        if answer.outcome == "revised" and answer.spec is not None:
+            entry = answer.spec.change_log[-1]
+            kept = set(entry.keep)
+            context.spec = answer.spec
+            context.results = {
+                name: one
+                for name, one in context.results.items()
+                if name in kept and one.status == "verified"
+            }
+            self.requests = {n: r for n, r in self.requests.items() if n in kept}
+            return True
+        failed = context.results[request.module]
+        status: ModuleStatus = "waiting" if answer.outcome == "waiting" else "failed"
+        reason = f"{failed.reason}; {answer.reason}"
+        context.results[request.module] = replace(failed, status=status, reason=reason)
+        self.proposed = answer.spec
+        return False
+
+    def _mark_blocked(self) -> None:
+        verified = self._verified()
+        for module in self.context.spec.modules:
+            if module.id not in self.context.results:
+                missing = [name for name in module.depends_on if name not in verified]
+                reason = f"needs {', '.join(missing)}" if missing else "the run ended before it"
+                self.context.results[module.id] = ModuleResult(module.id, "blocked", reason)
+
+    def _status(self, proof: Integration, commit: str) -> RunStatus:
+        if commit:
+            return "verified"
+        found = {one.status for one in self.context.results.values()}
+        order: tuple[RunStatus, ...] = ("failed", "stopped", "waiting")
+        return next((status for status in order if status in found), "failed")

@@ -1,0 +1,83 @@
+"""The failure table as one pure function: what happened in, what the engine does next out.
+
+Owns the mapping from cause to action and the caps on tries. Which rung is next on the ladder is
+routing's; here is only whether to go on, to climb, to ask or to stop. Must not do I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cause = Literal["transport", "code", "spec", "intent", "budget"]
+Action = Literal["again", "climb", "next_rung", "replan", "ask", "wait", "stop"]
+
+MAX_WAITS = 3
+"""How often a call that a provider failed is made again, beside the pipe's own retries."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure: its cause, the name that shows it again, and the raw text behind it."""
+
+    cause: Cause
+    text: str
+    signature: str = ""
+    is_final: bool = False
+
+
+@dataclass(frozen=True)
+class Count:
+    """Where a module stands: tries done, its caps, what failed before, and the rungs above."""
+
+    tries: int
+    max_tries: int
+    rungs_above: int
+    seen: tuple[str, ...] = ()
+    waits: int = 0
+
+
+@dataclass(frozen=True)
+class Move:
+    """What the engine does next, and why, in words for the report."""
+
+    action: Action
+    reason: str
+
+
+def next_move(failure: Failure, count: Count) -> Move:
+    """Return the table's answer to a failure.
+
+    The last tries are kept for the rungs above, so that the top of the ladder has its go within
+    the cap: with as many tries left as rungs above, each failure climbs.
+    """
+    if failure.cause == "transport":
+        return _after_transport(failure, count)
+    if failure.cause != "code":
+        return _OTHERS[failure.cause]
+    left = count.max_tries - count.tries
+    if left <= 0:
+        return Move("replan", f"all {count.max_tries} tries failed")
+    is_repeated = bool(failure.signature) and failure.signature in count.seen
+    if is_repeated and not count.rungs_above:
+        return Move("replan", "the top rung failed in the same way twice")
+    if is_repeated:
+        return Move("next_rung", "the same failure twice")
+    if count.rungs_above and left <= count.rungs_above:
+        return Move("next_rung", f"{left} tries left for the {count.rungs_above} rungs above")
+    return Move("climb", "a check failed")
+
+
+def _after_transport(failure: Failure, count: Count) -> Move:
+    if failure.is_final:
+        return Move("wait", "the provider refused; waiting would not help")
+    if count.waits < MAX_WAITS:
+        return Move("again", "the provider failed; no try is used up")
+    return Move("wait", f"the provider failed {count.waits + 1} times")
+
+
+_OTHERS: dict[Cause, Move] = {
+    "spec": Move("replan", "the spec cannot be met as it stands"),
+    "intent": Move("ask", "the spec leaves open what is wanted"),
+    "budget": Move("stop", "a budget is used up"),
+}

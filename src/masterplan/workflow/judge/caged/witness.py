@@ -1,0 +1,289 @@
+"""Runs pytest or unittest inside the cage and writes down, test by test, what really happened.
+
+This file runs in the project's own interpreter, beside code that may want to be believed: it is
+never imported by the package, needs only the standard library and the test runner, takes its key
+before any project code runs, and signs every line with it. Usage: witness.py MODE ARGS… with MODE
+``pytest``, ``pytest-m`` (as ``python -m pytest``) or ``unittest``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import sys
+import types
+from collections.abc import Iterator
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType)
+_WATCHED = ("_pytest", "pytest", "pluggy", "unittest", "builtins", "operator", "math")
+_PRYING = (
+    "gc.get_objects",
+    "gc.get_referrers",
+    "gc.get_referents",
+    "sys.settrace",
+    "sys.setprofile",
+)
+
+
+class Book:
+    """Appends signed lines to the evidence; each signature covers the one before it."""
+
+    def __init__(self, folder: str) -> None:
+        path = os.path.join(folder, "orders.json")
+        with open(path, encoding="utf-8") as file:
+            orders = json.load(file)
+        os.unlink(path)
+        self.frozen = frozenset(orders["frozen"])
+        self.root = orders["root"]
+        number = os.open(os.path.join(folder, "evidence"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        key, last = bytes.fromhex(orders["key"]), b""
+        write, dumps, sign = os.write, json.dumps, hmac.new
+
+        def record(kind: str, **facts: object) -> None:
+            nonlocal last
+            line = dumps([kind, facts]).encode()
+            last = sign(key, last + line, hashlib.sha256).hexdigest().encode()
+            write(number, last + b" " + line + b"\n")
+
+        self.record = record
+
+    def is_project(self, filename: str) -> bool:
+        """Tell whether a file is the project's, and neither a test nor a conftest."""
+        if filename.startswith("<") or not os.path.isabs(filename):
+            return filename == "<string>"
+        path = os.path.realpath(filename)
+        name = os.path.basename(path)
+        return (
+            path.startswith(self.root + os.sep)
+            and path not in self.frozen
+            and name != "conftest.py"
+            and not name.startswith("test_")
+            and not name.endswith("_test.py")
+        )
+
+
+class Watch:
+    """Notices when project code rewires the runner or reads what it will be asked."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.found: dict[str, None] = {}
+        self.before = list(_watched())
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple[object, ...]) -> None:
+        if event == "open":
+            self._hear_open(args[0])
+        elif event in _PRYING:
+            frame = sys._getframe(1)
+            if self.book.is_project(frame.f_code.co_filename):
+                self.found[f"{frame.f_code.co_filename} calls {event}"] = None
+
+    def _hear_open(self, path: object) -> None:
+        if not isinstance(path, (str, bytes)) or not path:
+            return
+        name = os.path.abspath(os.fsdecode(path))
+        if name not in self.book.frozen:
+            return
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if self.book.is_project(frame.f_code.co_filename):
+                self.found[f"{frame.f_code.co_filename} reads the test {name}"] = None
+                return
+            frame = frame.f_back
+
+    def look(self) -> None:
+        """Compare the runner with what it was before any project code ran."""
+        for holder, name, value, code in self.before:
+            now = vars(holder).get(name)
+            if now is value and getattr(now, "__code__", None) is code:
+                continue
+            # Installed plugins rewire pytest too; code of the project, or without a file, may not.
+            inner = getattr(now, "__wrapped__", now)
+            made_in = getattr(getattr(inner, "__code__", None), "co_filename", "<string>")
+            if now is not None and self.book.is_project(made_in):
+                where = getattr(holder, "__name__", "")
+                self.found[f"{where}.{name} was replaced"] = None
+
+    def end(self, code: int) -> None:
+        """Look once more and write down that the run came to its own end."""
+        self.look()
+        self.look_for_yes_men()
+        self.book.record("end", code=code, tampering=sorted(self.found))
+
+    def look_for_yes_men(self) -> None:
+        """Find project classes whose instances say that they equal anything."""
+        for kind in _subclasses(object):
+            home = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+            if home and self.book.is_project(home) and _equals_anything(kind):
+                self.found[f"{kind.__module__}.{kind.__qualname__} equals anything"] = None
+
+
+def _watched() -> Iterator[tuple[object, str, object, object]]:
+    for name, module in list(sys.modules.items()):
+        if module is None or name.split(".")[0] not in _WATCHED:
+            continue
+        for key, value in list(vars(module).items()):
+            if isinstance(value, (*_FUNCTIONS, type)):
+                yield module, key, value, getattr(value, "__code__", None)
+            if isinstance(value, type) and value.__module__ == name and name != "builtins":
+                for attribute, member in list(vars(value).items()):
+                    if isinstance(member, types.FunctionType):
+                        yield value, attribute, member, member.__code__
+
+
+def _subclasses(kind: type) -> list[type]:
+    found, queue = {kind}, [kind]
+    while queue:
+        try:
+            below: list[type] = type.__subclasses__(queue.pop())
+        except TypeError:
+            continue
+        fresh = [one for one in below if one not in found]
+        found.update(fresh)
+        queue += fresh
+    return list(found)
+
+
+def _equals_anything(kind: type) -> bool:
+    equal = vars(kind).get("__eq__") or vars(kind).get("__contains__")
+    if equal is None:
+        return False
+    try:
+        probe: object = kind.__new__(kind)  # type: ignore[call-overload]
+        return all(
+            bool(equal(probe, other)) is True and equal(probe, other) is not NotImplemented
+            for other in (object(), object())
+        )
+    except BaseException:  # noqa: BLE001  (whatever project code raises here, it is no yes-man)
+        return False
+
+
+def run_pytest(book: Book, watch: Watch, args: list[str]) -> int:
+    """Run pytest with a plugin that sees each test from outside all others."""
+    import pytest
+
+    outcomes: dict[str, dict[str, str]] = {}
+    raised: set[str] = set()
+
+    class Witness:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_load_initial_conftests(self) -> None:
+            # Installed plugins have rewired pytest by now, the project's conftest has not.
+            watch.before = list(_watched())
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_call(self, item):  # type: ignore[no-untyped-def]
+            outcome = yield
+            raised.discard(item.nodeid)
+            if outcome.excinfo is not None:
+                raised.add(item.nodeid)
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_collectreport(self, report):  # type: ignore[no-untyped-def]
+            if report.outcome != "passed":
+                book.record("not_collected", id=report.nodeid, outcome=report.outcome)
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_finish(self, session):  # type: ignore[no-untyped-def]
+            items = [[item.nodeid, _place(item), _name(item)] for item in session.items]
+            watch.look()
+            book.record("collected", items=items)
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_logreport(self, report):  # type: ignore[no-untyped-def]
+            _note(outcomes.setdefault(report.nodeid, {}), report)
+
+        def pytest_runtest_logfinish(self, nodeid: str) -> None:
+            seen = outcomes.pop(nodeid, {})
+            if nodeid in raised:
+                seen["raised"] = "failed"
+            watch.look()
+            book.record("test", id=nodeid, outcomes=seen)
+
+    code = int(pytest.main(["-p", "no:cacheprovider", *args], plugins=[Witness()]))
+    watch.end(code)
+    return code
+
+
+def _note(seen, report) -> None:  # type: ignore[no-untyped-def]
+    word = "xfail" if hasattr(report, "wasxfail") else report.outcome
+    if seen.get(report.when, "passed") in ("passed", "rerun"):
+        seen[report.when] = word
+
+
+def _place(item) -> str:  # type: ignore[no-untyped-def]
+    path = str(getattr(item, "path", None) or getattr(item, "fspath", ""))
+    return os.path.relpath(path)
+
+
+def _name(item) -> str:  # type: ignore[no-untyped-def]
+    names = [
+        node.name for node in item.listchain() if type(node).__name__ in ("Class", "UnitTestCase")
+    ]
+    return "::".join([*names, getattr(item, "originalname", None) or item.name])
+
+
+def run_unittest(book: Book, watch: Watch, args: list[str]) -> int:
+    """Run unittest with a result that records each test."""
+    import unittest
+
+    outcomes: dict[str, dict[str, str]] = {}
+
+    class Result(unittest.TextTestResult):
+        def startTest(self, test):  # type: ignore[no-untyped-def]  # noqa: N802
+            outcomes[test.id()] = {"call": "missing"}
+            super().startTest(test)
+
+        def addSuccess(self, test):  # type: ignore[no-untyped-def]  # noqa: N802
+            outcomes[test.id()]["call"] = "passed"
+            super().addSuccess(test)
+
+        def stopTest(self, test):  # type: ignore[no-untyped-def]  # noqa: N802
+            watch.look()
+            path = os.path.relpath(sys.modules[type(test).__module__].__file__ or "")
+            name = f"{type(test).__name__}::{test._testMethodName}"
+            book.record("collected", items=[[test.id(), path, name]])
+            book.record("test", id=test.id(), outcomes=outcomes[test.id()])
+            super().stopTest(test)
+
+    runner = unittest.TextTestRunner(resultclass=Result)  # type: ignore[arg-type]
+    program = unittest.main(
+        module=None, argv=["python -m unittest", *args], testRunner=runner, exit=False
+    )
+    code = 0 if program.result.wasSuccessful() else 1
+    watch.end(code)
+    return code
+
+
+def main() -> int:
+    """Run the tests; without orders (a second or nested run) run them without evidence."""
+    mode, args = sys.argv[1], sys.argv[2:]
+    folder = os.environ.pop("MASTERPLAN_EVIDENCE", "")
+    own_path = os.environ.pop("MASTERPLAN_PYTHONPATH", "")
+    del sys.path[0]
+    # The runner comes in before the project's folders are on the path: nothing can shadow it.
+    if mode == "unittest":
+        import unittest.mock  # noqa: F401
+    else:
+        import pytest  # noqa: F401
+    if own_path:
+        os.environ["PYTHONPATH"] = own_path
+        sys.path[:0] = own_path.split(os.pathsep)
+    if mode != "pytest":
+        sys.path.insert(0, os.getcwd())
+    if not folder or not os.path.exists(os.path.join(folder, "orders.json")):
+        import runpy
+
+        sys.argv = [mode, *args]
+        runpy.run_module(mode.split("-")[0], run_name="__main__", alter_sys=True)
+        return 0
+    book = Book(folder)
+    run = run_unittest if mode == "unittest" else run_pytest
+    return int(run(book, Watch(book), args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""One module from its first try to a verified commit, or to what stopped it.
+
+Owns the loop of tries: decide, build, verify, and the failure table's answer. Money, turns and
+time are capped here too. Must not know other modules' work beyond the files it stands on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
+
+from masterplan.core.decision import Decision
+from masterplan.core.errors import BudgetError, DialectError, ProviderError
+from masterplan.core.money import parse_usd
+from masterplan.core.task import Task
+from masterplan.routing import Evidence
+from masterplan.spec import ChangeRequest, Module, Slice, slice_of
+from masterplan.spec.revise import Cause as ChangeCause
+from masterplan.workflow.attempt import Try, TryResult, make_try
+from masterplan.workflow.context import Context
+from masterplan.workflow.escalate import Count, Failure, Move, next_move
+from masterplan.workflow.failure import failure_report, signature
+from masterplan.workflow.judge import CheckResult
+from masterplan.workflow.report import ModuleResult, ModuleStatus
+from masterplan.workflow.verify import (
+    Verification,
+    base_problems,
+    failed_of,
+    measure_base,
+    verify,
+)
+
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_MAX_WAIT_S = 30.0
+_FINAL_STATUSES = frozenset({400, 401, 403, 404, 413, 422})
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a module ended, with the change request it leads to, if the planner must act."""
+
+    result: ModuleResult
+    request: ChangeRequest | None = None
+    is_run_over: bool = False
+
+
+class ModuleBuild:
+    """Builds one module of a context."""
+
+    def __init__(self, context: Context, module: Module) -> None:
+        self._context, self._module = context, module
+        self._slice: Slice = slice_of(context.spec, module.id)
+        policy = context.site.policy.build
+        self._max_tries = min(module.max_tries, policy.max_tries)
+        self._seen: list[str] = []
+        self._tries = self._on_rung = self._waits = 0
+        self._report, self._last = "", dict[str, str | None]()
+        self._made: list[TryResult] = []
+        self._verification = Verification()
+
+    async def run(self) -> Ended:
+        """Try until it is verified or the failure table says otherwise."""
+        before = await measure_base(self._context, self._module)
+        problems = base_problems(self._module, before)
+        if problems:
+            failure = Failure("spec", "; ".join(problems))
+            return self._end(next_move(failure, self._count(None)), failure, None)
+        decision = await self._decide()
+        while True:
+            failed = await self._try(decision, before)
+            if failed is None:
+                return self._verified(decision)
+            move = next_move(failed, self._count(decision))
+            following = await self._follow(move, failed, decision)
+            if following is None:
+                return self._end(move, failed, decision)
+            decision = following
+
+    async def _decide(self) -> Decision:
+        task = self._task()
+
+        async def route() -> Decision:
+            return self._context.site.router.route(task)
+
+        module = self._module.model_dump(mode="json")
+        return await self._context.journal.step(
+            f"decide {self._module.id}", [module, self._slice.text], route, _DECISION
+        )
+
+    def _task(self) -> Task:
+        module, spec = self._module, self._context.spec
+        policy = self._context.site.policy
+        caps = [module.budget.limit_nano, parse_usd(spec.budget.per_module), policy.budgets.module]
+        ladder, rung = _start(self._context, module)
+        return Task(
+            text=module.responsibility,
+            kind=module.kind,
+            complexity=module.complexity,
+            needs=frozenset(module.needs),
+            input_tokens=self._slice.token_estimate + 1_000,
+            output_tokens=module.output_tokens,
+            role="builder",
+            ladder=ladder,
+            rung=rung,
+            run=self._context.run,
+            module=module.id,
+            lane="build",
+            purpose="build",
+            labels={"module_cap_nano": str(min(cap for cap in caps if cap is not None))},
+        )
+
+    async def _try(self, decision: Decision, before: tuple[CheckResult, ...]) -> Failure | None:
+        number = self._tries + 1
+        await self._context.tell(
+            "building",
+            f"try {number} of {self._max_tries}",
+            self._module.id,
+            (decision.model, _rung(decision)),
+        )
+        turns = self._module.budget.turns - sum(len(made.attempts) for made in self._made)
+        asked = Try(number, decision, self._report, self._last, self._seconds_left(), turns)
+        try:
+            made = await make_try(self._context, self._module, self._slice, (asked, self._task()))
+        except (ProviderError, DialectError) as error:
+            return _transport(error)
+        except BudgetError as error:
+            return Failure("budget", str(error), is_final="module" not in error.where)
+        self._tries += 1
+        self._on_rung += 1
+        self._made.append(made)
+        if made.cannot_meet:
+            return Failure("spec", made.cannot_meet)
+        return await self._judge(made, before)
+
+    async def _judge(self, made: TryResult, before: tuple[CheckResult, ...]) -> Failure | None:
+        module = self._module
+        await self._context.tell("verifying", f"try {self._tries}", module.id)
+        if made.refusals:
+            verification = Verification(refusals=made.refusals)
+        else:
+            verification = await verify(self._context, module, made.files, before)
+        self._verification, self._last = verification, dict(made.files)
+        if verification.is_verified:
+            return None
+        failed = failed_of(module, verification)
+        self._report = failure_report(module.id, failed, made.given, made.files)
+        return Failure("code", self._report, signature(failed))
+
+    async def _follow(self, move: Move, failure: Failure, decision: Decision) -> Decision | None:
+        """Return the decision for the next try, or ``None`` where this module is at its end."""
+        if move.action == "again":
+            self._waits += 1
+            await self._context.tell("waiting", move.reason, self._module.id)
+            await asyncio.sleep(min(2.0 ** (self._waits - 1), _MAX_WAIT_S))
+            return decision
+        if move.action not in ("climb", "next_rung"):
+            return None
+        tries = self._on_rung if move.action == "climb" else self._max_tries + 9
+        evidence = Evidence(
+            "code", failure.signature, tuple(self._seen), tries, handoff=self._report
+        )
+        self._seen.append(failure.signature)
+        following = self._context.site.router.next_rung(decision, evidence)
+        if following is None:
+            return None
+        if (following.model, following.effort) != (decision.model, decision.effort):
+            self._on_rung = 0 if following.rung != decision.rung else self._on_rung
+            await self._context.tell(
+                "escalating", move.reason, self._module.id, (following.model, _rung(following))
+            )
+        return following
+
+    def _count(self, decision: Decision | None) -> Count:
+        above = len(decision.ladder) - 1 - decision.rung if decision else 0
+        return Count(self._tries, self._max_tries, above, tuple(self._seen), self._waits)
+
+    def _seconds_left(self) -> float:
+        return max(self._module.budget.seconds - sum(made.seconds for made in self._made), 1.0)
+
+    def _verified(self, decision: Decision) -> Ended:
+        made = self._made[-1]
+        result = replace(self._result("verified", "", decision), files=dict(made.files), failure="")
+        return Ended(result)
+
+    def _end(self, move: Move, failure: Failure, decision: Decision | None) -> Ended:
+        statuses: dict[str, ModuleStatus] = {"ask": "waiting", "wait": "waiting", "stop": "stopped"}
+        status = statuses.get(move.action, "failed")
+        reason = move.reason
+        if move.action in ("climb", "next_rung"):
+            reason = "the top rung of the ladder failed"
+        elif failure.cause != "code":
+            reason = f"{move.reason}: {failure.text}"
+        result = replace(self._result(status, reason, decision), failure=failure.text)
+        if status != "failed":
+            is_over = move.action == "stop" and failure.is_final
+            return Ended(result, is_run_over=is_over)
+        cause: ChangeCause = (
+            "contract_cannot_be_met" if failure.cause == "spec" else "ladder_exhausted"
+        )
+        return Ended(result, ChangeRequest(self._module.id, cause, failure.text))
+
+    def _result(self, status: ModuleStatus, reason: str, decision: Decision | None) -> ModuleResult:
+        made, seen = self._made, self._verification
+        return ModuleResult(
+            module=self._module.id,
+            status=status,
+            reason=reason,
+            tries=self._tries,
+            attempts=tuple(name for one in made for name in one.attempts),
+            model=decision.model if decision else "",
+            served_model=made[-1].served_model if made else "",
+            rung=_rung(decision) if decision else "",
+            effort=(decision.effort or "") if decision else "",
+            checks=seen.checks,
+            notes=(*seen.notes, *(decision.overrides if decision else ())),
+            commit=seen.commit if status == "verified" else "",
+        )
+
+
+def _start(context: Context, module: Module) -> tuple[tuple[str, ...], int]:
+    """Return a module's ladder and where on it the spec starts it; empty where it says nothing."""
+    policy = context.site.policy
+    ladder = module.ladder
+    if not ladder and module.start:
+        ladder = tuple(str(rung) for rung in policy.ladder("builder"))
+    if not module.start:
+        return ladder, 0
+    start = policy.rung(module.start)
+    rungs = [policy.rung(text) for text in ladder]
+    same = [i for i, rung in enumerate(rungs) if rung == start]
+    near = same or [i for i, rung in enumerate(rungs) if rung.model == start.model]
+    return (ladder, near[0]) if near else ((module.start, *ladder), 0)
+
+
+def _rung(decision: Decision) -> str:
+    return f"{decision.rung + 1} of {len(decision.ladder)}"
+
+
+def _transport(error: ProviderError | DialectError) -> Failure:
+    is_final = False
+    if isinstance(error, ProviderError):
+        # A call that may have been executed is not sent a second time by itself.
+        is_final = error.is_ambiguous or error.status in _FINAL_STATUSES
+    return Failure("transport", str(error), is_final=is_final)

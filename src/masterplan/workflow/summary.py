@@ -1,0 +1,91 @@
+"""Sums up a run: money from the ledger, the guards' warnings, and what to do next.
+
+Owns the way from a context to a report. Must not build or decide anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from masterplan.ledger import cost_per_accepted, premium_share, spend_by, total
+from masterplan.spec import digest
+from masterplan.workflow.context import Context
+from masterplan.workflow.integrate import Integration
+from masterplan.workflow.report import Money, RunReport, RunStatus, premium_warning
+
+
+async def summarise(
+    context: Context, status: RunStatus, proof: Integration, commit: str
+) -> RunReport:
+    """Return the report of a run as it stands."""
+    money = await _money(context)
+    warnings = list(context.warnings)
+    warning = premium_warning(money.premium, context.site.policy.guards.max_premium_share)
+    if warning:
+        warnings.append(warning)
+    if money.unknown_attempts:
+        warnings.append(
+            f"{money.unknown_attempts} calls were interrupted: whether they were executed and "
+            "what they cost is unknown"
+        )
+    overrides = []
+    if context.site.cage.name == "none":
+        overrides.append("generated code ran without a cage (--no-sandbox)")
+    results = {m.id: context.results[m.id] for m in context.spec.modules}
+    for name, result in results.items():
+        warnings += [f"{name}: {note}" for note in result.notes]
+    reason = _reason(context, proof, commit)
+    return RunReport(
+        run=context.run,
+        status=status,
+        modules=results,
+        spec_digest=digest(context.spec),
+        base=context.trees.base,
+        commit=commit,
+        cage=context.site.cage.name,
+        money=money,
+        integration=proof.checks,
+        overrides=tuple(overrides),
+        warnings=tuple(warnings),
+        reason=reason,
+        next_step=_next_step(context.run, status),
+    )
+
+
+async def _money(context: Context) -> Money:
+    rows = await asyncio.to_thread(context.site.ledger.attempts, run=context.run)
+    cards = context.site.catalog.cards.values()
+    premium = {card.id for card in cards if card.tier == "premium"}
+    accepted = [name for name, one in context.results.items() if one.status == "verified"]
+    return Money(
+        total=total(rows),
+        by_role=tuple(spend_by(rows, "role")),
+        by_model=tuple(spend_by(rows, "model")),
+        accepted=cost_per_accepted(rows, accepted),
+        premium=premium_share(rows, premium),
+        unknown_attempts=sum(row.outcome == "unknown" for row in rows),
+    )
+
+
+def _reason(context: Context, proof: Integration, commit: str) -> str:
+    if commit:
+        return ""
+    bad = [f"{check.id}: {check.reason}" for check in proof.checks if not check.is_passed]
+    if bad:
+        return f"all modules are verified, but not together: {'; '.join(bad)}"
+    open_ones = [
+        f"{name} {one.status}: {one.reason}"
+        for name, one in context.results.items()
+        if one.status in ("failed", "stopped", "waiting")
+    ]
+    return "; ".join(open_ones)
+
+
+def _next_step(run: str, status: RunStatus) -> str:
+    resume = f"masterplan build --resume {run}"
+    return {
+        "verified": f"bring it onto your files with `masterplan apply {run}`",
+        "failed": f"read the failure reports, mend spec or policy, then `{resume}`",
+        "stopped": f"raise the budget that is used up, then `{resume}`",
+        "waiting": f"do what it waits for, then `{resume}`",
+    }[status]

@@ -1,0 +1,207 @@
+"""Verifies one candidate: its diff, its contracts, its visible and its held-out acceptance.
+
+Owns the order of these and what counts as accepted; each check runs in a fresh checkout that the
+builder never saw, with the tests as they were frozen. Must not know builders, models or rungs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from masterplan.core.errors import WorkspaceError
+from masterplan.spec import Acceptance, Module, check_contract
+from masterplan.workflow.context import Context, granted
+from masterplan.workflow.failure import Failed
+from masterplan.workflow.journal import hash_of
+from masterplan.workflow.judge import CheckResult, find_gaming
+from masterplan.workflow.trees import Files
+from masterplan.workflow.write import check_path, is_protected
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the engine measured of a candidate; ``refusals`` say why it was not even run."""
+
+    commit: str = ""
+    refusals: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether everything that had to be proven was proven."""
+        return bool(self.commit) and not self.refusals and all(c.is_passed for c in self.checks)
+
+
+_BASE: TypeAdapter[tuple[CheckResult, ...]] = TypeAdapter(tuple[CheckResult, ...])
+_VERIFICATION: TypeAdapter[Verification] = TypeAdapter(Verification)
+
+
+async def measure_base(context: Context, module: Module) -> tuple[CheckResult, ...]:
+    """Run a module's acceptance before it is built: what must be red, and what must stay green."""
+    tests = await context.frozen(module)
+    files = {**context.beneath(module), **tests, **module.held_out_files}
+    inputs = [context.trees.base, files, _checks(module)]
+
+    async def run() -> tuple[CheckResult, ...]:
+        name = f"{module.id}.base"
+        tree = await context.trees.lay(name, files, granted(context.spec))
+        results = []
+        for check in module.acceptance:
+            seen = {**tests, **module.held_out_files}
+            results.append(await context.judge.run(check, tree, seen))
+        await context.trees.remove(name)
+        return tuple(results)
+
+    return await context.journal.step(f"base {module.id}", inputs, run, _BASE)
+
+
+def base_problems(module: Module, results: tuple[CheckResult, ...]) -> list[str]:
+    """Say which acceptance proves nothing: green before anything is built, or red already."""
+    problems = []
+    for check, result in zip(module.acceptance, results, strict=True):
+        if result.state == "unresolved":
+            problems.append(f"acceptance {check.id} cannot run: {result.reason}")
+        elif check.phase == "red_green" and result.is_passed:
+            problems.append(f"acceptance {check.id} passes before anything is built")
+        elif check.phase == "stay_green" and not result.is_passed:
+            problems.append(f"acceptance {check.id} must stay green and is red: {result.reason}")
+    return problems
+
+
+async def verify(
+    context: Context, module: Module, proposed: Files, before: tuple[CheckResult, ...]
+) -> Verification:
+    """Verify whole files proposed for a module; recorded by everything the verdict depends on."""
+    refusals = find_refusals(module, proposed)
+    if refusals:
+        return Verification(refusals=tuple(refusals))
+    contracts = [context.spec.contract(name) for name in module.produces]
+    inputs = [
+        context.trees.base,
+        context.beneath(module),
+        module.model_dump(mode="json"),
+        [contract.model_dump(mode="json") for contract in contracts if contract],
+        proposed,
+        hash_of([result.passed for result in before]),
+    ]
+
+    async def run() -> Verification:
+        return await _verify(context, module, proposed, before)
+
+    return await context.journal.step(f"verify {module.id}", inputs, run, _VERIFICATION)
+
+
+def find_refusals(module: Module, proposed: Files) -> list[str]:
+    """Say which paths of a diff may not be touched; one of them refuses the whole diff."""
+    if not proposed:
+        return ["no file was proposed"]
+    allowed = frozenset(module.files.writable)
+    frozen = {*module.files.test, *module.test_files, *module.held_out_files} - allowed
+    refusals = []
+    for path in sorted(proposed):
+        problem = check_path(path)
+        if problem is not None:
+            refusals.append(problem.message)
+        elif path in frozen:
+            refusals.append(f"{path!r} is a frozen test; the whole change was refused")
+        elif path not in allowed:
+            refusals.append(f"{path!r} is not a file of this module; the whole change was refused")
+        elif is_protected(path):
+            refusals.append(f"{path!r} steers tools and is never written by a builder")
+    return refusals
+
+
+async def _verify(
+    context: Context, module: Module, proposed: Files, before: tuple[CheckResult, ...]
+) -> Verification:
+    tests = await context.frozen(module)
+    name = f"{module.id}.verify"
+    files = {**context.beneath(module), **tests, **proposed}
+    try:
+        tree = await context.trees.lay(name, files, granted(context.spec))
+        own = sorted({*proposed, *(path for path in tests if path in module.test_files)})
+        commit = await context.trees.commit(tree, own, f"Build {module.id}")
+        refusals, notes = await _inspect(context, module, files, proposed)
+        if refusals:
+            return Verification(commit, tuple(refusals), (), tuple(notes))
+        checks = await _run_checks(context, module, tree, tests, before)
+        return Verification(commit, (), checks, tuple(notes))
+    except WorkspaceError as error:
+        return Verification(refusals=(str(error),))
+    finally:
+        await asyncio.shield(context.trees.remove(name))
+
+
+async def _inspect(
+    context: Context, module: Module, files: Files, proposed: Files
+) -> tuple[list[str], list[str]]:
+    """Read the candidate: contracts that are not kept, and signs of gaming the tests."""
+    sources = {path: text for path, text in files.items() if text is not None}
+    for change in module.files.modify:
+        text = await context.trees.base_text(change.path)
+        if change.path not in proposed and text is not None:
+            sources[change.path] = text
+    own = {path: sources[path] for path in module.files.writable if path in sources}
+    refusals, notes = [], []
+    for name in module.produces:
+        contract = context.spec.contract(name)
+        if contract is None:
+            continue
+        result = check_contract(contract, own)
+        refusals += [f"contract {name}: {problem}" for problem in result.problems]
+        if result.checked_by is None:
+            notes.append(f"contract {name} was not checked by code: {result.reason}")
+    old = {path: await context.trees.base_text(path) or "" for path in proposed}
+    asked = " ".join(
+        (module.title, module.responsibility, *module.steps, *map(str, context.spec.third_party))
+    )
+    refusals += find_gaming(proposed, asked, old)
+    return refusals, notes
+
+
+async def _run_checks(
+    context: Context,
+    module: Module,
+    tree: Path,
+    tests: Mapping[str, str],
+    before: tuple[CheckResult, ...],
+) -> tuple[CheckResult, ...]:
+    """Run what the builder was shown, then, only if that passed, what it was not.
+
+    No check writes to the tree (those that must get a copy), so one checkout serves them all.
+    """
+    passed = {result.id: result.passed for result in before}
+    results: list[CheckResult] = []
+    seen = dict(tests)
+    for visibility in ("builder", "held_out"):
+        checks = [check for check in module.acceptance if check.visibility == visibility]
+        if not checks or any(not result.is_passed for result in results):
+            continue
+        if visibility == "held_out":
+            seen |= module.held_out_files
+            await context.trees.add(tree, module.held_out_files, granted(context.spec))
+        for check in checks:
+            base = passed.get(check.id) if check.phase == "stay_green" else None
+            results.append(await context.judge.run(check, tree, seen, passed_before=base))
+    return tuple(results)
+
+
+def failed_of(module: Module, verification: Verification) -> Failed:
+    """Return what of a verification goes into the failure report."""
+    by_id = {check.id: check for check in module.acceptance}
+    bad = [(by_id[r.id], r) for r in verification.checks if not r.is_passed and r.id in by_id]
+    return Failed(verification.refusals, tuple(bad))
+
+
+def _checks(module: Module) -> list[dict[str, object]]:
+    return [_as_json(check) for check in module.acceptance]
+
+
+def _as_json(check: Acceptance) -> dict[str, object]:
+    return dict(check.model_dump(mode="json"))
