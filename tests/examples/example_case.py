@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from masterplan.core.errors import CageError
 from masterplan.sandbox import Cage, CageJob, CageResult, Limits, find_cage
 from masterplan.spec import Acceptance, Module, Spec, parse_spec
+from masterplan.workflow.judge import CheckResult, Judge
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("text-toolkit", "ini-references", "task-board")
@@ -62,12 +64,13 @@ class Case:
 
 
 def ensure_browser(case: Case) -> None:
-    """Skip the test of a front end where there is no browser."""
+    """Skip the test of a front end where no browser runs; under Landlock none does."""
     is_page = any(module.kind == "frontend" for module in case.modules)
-    if is_page and not any(map(shutil.which, BROWSERS)):
-        pytest.skip("needs Chromium: sudo apt-get install chromium")
+    if is_page and (not any(map(shutil.which, BROWSERS)) or cage().name == "landlock"):
+        pytest.skip("needs Chromium in bubblewrap: sudo apt-get install chromium bubblewrap")
 
 
+@functools.cache
 def cage() -> Cage:
     """Return the cage of this machine, or none where it has none."""
     try:
@@ -82,12 +85,15 @@ async def run_in(tree: Path, command: str, timeout: int = 60) -> CageResult:
     return await cage().run(command, job=job)
 
 
-async def run_all(tree: Path, items: Iterable[Acceptance]) -> dict[str, CageResult]:
-    """Run acceptance commands, two at a time, and return their results by id."""
+async def judge_all(case: Case, tree: Path, items: Iterable[Acceptance]) -> dict[str, CheckResult]:
+    """Judge acceptance, two at a time, and return the results by id."""
     places = asyncio.Semaphore(2)
+    judge = Judge(cage())
 
-    async def one(item: Acceptance) -> tuple[str, CageResult]:
+    async def one(item: Acceptance) -> tuple[str, CheckResult]:
+        module = next(m for m in case.modules if item in m.acceptance)
         async with places:
-            return item.id, await run_in(tree, item.run, item.timeout)
+            tests = module.test_files | module.held_out_files
+            return item.id, await judge.run(item, tree, tests)
 
     return dict(await asyncio.gather(*(one(item) for item in items)))

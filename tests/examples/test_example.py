@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from example_case import NAMES, Case, ensure_browser, run_all, run_in
+from example_case import NAMES, Case, ensure_browser, judge_all, run_in
 
 from masterplan.spec import BaseResult, Facts, check, check_contract, dump_spec, seal
 from masterplan.spec.slice import slice_of
@@ -61,13 +61,12 @@ async def test_example_passes_the_ready_gate_on_its_base(case: Case, tmp_path: P
     repo = case.folder / "repo"
     base = sorted(str(p.relative_to(repo)) for p in repo.rglob("*") if p.is_file())
     base = [path for path in base if "__pycache__" not in path]
-    results = await run_all(tree, case.acceptance)
+    results = await judge_all(case, tree, case.acceptance)
     facts = Facts(
         file_shas={path: _blob_sha(repo / path) for path in base},
         base_paths=frozenset(base),
         acceptance={
-            name: BaseResult("pass" if result.exit_code == 0 else "fail", result.output)
-            for name, result in results.items()
+            name: BaseResult(result.state, result.output) for name, result in results.items()
         },
         missing_symbols={},
         base_contracts=frozenset({"document.get"} if base else ()),
@@ -78,8 +77,8 @@ async def test_example_passes_the_ready_gate_on_its_base(case: Case, tmp_path: P
     assert verdict.problems == ()
     assert verdict.is_ready
     # Red because something is missing, not because the command could not run.
-    assert not [r.outcome for r in results.values() if r.outcome not in ("passed", "failed")]
     assert not [r.output for r in results.values() if "can't open file" in r.output]
+    assert not [r.reason for r in results.values() if r.exit_code is None]
 
 
 async def test_example_solution_turns_each_acceptance_green(case: Case, tmp_path: Path) -> None:
@@ -87,9 +86,11 @@ async def test_example_solution_turns_each_acceptance_green(case: Case, tmp_path
     tree = case.base_tree(tmp_path / "tree")
     for module in case.modules:
         case.solve(tree, [module])
-        results = await run_all(tree, module.acceptance)
+        results = await judge_all(case, tree, module.acceptance)
         assert not {
-            name: result.output for name, result in results.items() if result.outcome != "passed"
+            name: (result.reason, result.output)
+            for name, result in results.items()
+            if not result.is_passed
         }
     for smoke in case.spec.integration.smoke:
         result = await run_in(tree, smoke.run)

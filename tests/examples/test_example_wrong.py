@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from example_case import Case, ensure_browser, run_all, run_in
+from example_case import Case, ensure_browser, judge_all, run_in
 
 WRONG = {
     "slug keeps letters outside ASCII": (
@@ -135,8 +135,9 @@ async def test_acceptance_goes_red_for_a_wrong_solution(what: str, tmp_path: Pat
     text = (tree / path).read_text(encoding="utf-8")
     assert right in text
     (tree / path).write_text(text.replace(right, wrong), encoding="utf-8")
-    results = await run_all(tree, [a for a in case.acceptance if a.id == acceptance])
-    assert results[acceptance].outcome == "failed", results[acceptance].output
+    results = await judge_all(case, tree, [a for a in case.acceptance if a.id == acceptance])
+    assert results[acceptance].state == "fail", results[acceptance].output
+    assert results[acceptance].exit_code == 1
 
 
 @pytest.mark.parametrize(
