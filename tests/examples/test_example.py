@@ -13,6 +13,7 @@ from example_case import NAMES, Case, ensure_browser, judge_all, run_in
 
 from masterplan.spec import BaseResult, Facts, check, check_contract, dump_spec, seal
 from masterplan.spec.slice import slice_of
+from masterplan.workflow.judge import find_gaming
 
 ROOMY_WINDOW = 32_000
 SLICE_TOKENS = 1_600
@@ -53,6 +54,15 @@ def test_example_spec_shows_what_a_plan_has(case: Case) -> None:
         piece = slice_of(spec, module.id)
         assert piece.token_estimate < SLICE_TOKENS, module.id
         assert not [path for path in module.held_out_files if path in piece.text], module.id
+
+
+def test_example_solution_is_not_taken_for_gaming(case: Case) -> None:
+    for module in case.modules:
+        built = {
+            path: (case.folder / "solution" / path).read_text(encoding="utf-8")
+            for path in module.files.writable
+        }
+        assert not find_gaming(built, " ".join((module.title, *module.steps))), module.id
 
 
 async def test_example_passes_the_ready_gate_on_its_base(case: Case, tmp_path: Path) -> None:
