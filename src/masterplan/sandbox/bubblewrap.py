@@ -86,7 +86,8 @@ def _own(job: CageJob) -> list[str]:
     temp = str(min(job.limits.disk_bytes, job.limits.memory_bytes))
     shared = str(max(job.limits.memory_bytes // 4, MIB))
     return [
-        *("--proc", "/proc", "--dev", "/dev"),
+        # For user 0 the kernel's settings stay writable, capabilities or not.
+        *("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", shared, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev"),
         *("--perms", "1777", "--size", temp, "--tmpfs", "/tmp", "--dir", "/tmp/home"),

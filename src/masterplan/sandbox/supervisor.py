@@ -95,7 +95,7 @@ def main(orders_fd: int, stop_fd: int, report_fd: int) -> None:
     restrict.become_subreaper()
     bounds = orders["bounds"]
     group = Cgroup.create(bounds["memory_bytes"], bounds["processes"] * THREADS_PER_PROCESS)
-    temp = tempfile.mkdtemp(prefix="masterplan-cage-")
+    temp = tempfile.mkdtemp(prefix=f"masterplan-cage-{os.getpid()}-")
     run = _Run(orders, stop_fd, group, temp)
     try:
         report = _carry_out(run)
@@ -125,7 +125,8 @@ def _carry_out(run: _Run) -> Report:
     began = time.monotonic()
     status, verdict = _watch(run, pid, began)
     wall_s = time.monotonic() - began
-    if status is not None and status != 0 and run.group and run.group.count_oom_kills():
+    # Also with status 0: a command that lost processes on the way has proved nothing.
+    if status is not None and run.group and run.group.count_oom_kills():
         verdict = "memory_limit"
     if not tree.kill_all(os.getpid()):
         verdict = verdict or "killed"
