@@ -47,7 +47,7 @@ def list_models(frame: Frame, is_all: bool, is_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "tier", "window", "output", "$/M in", "$/M out", "measured at"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "model")
     for card in cards:
         table.add_row(*_row(card, prices))
     console().print(table)

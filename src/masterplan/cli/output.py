@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+WIDE = 240
+"""Columns where no terminal says how many there are: nothing is cut in a file or a pipe."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,5 +66,5 @@ def console(*, is_stderr: bool = False) -> Console:
         no_color=bool(os.environ.get("NO_COLOR")) or not stream.isatty(),
         markup=False,
         highlight=False,
-        soft_wrap=not stream.isatty(),
+        width=None if stream.isatty() else WIDE,
     )

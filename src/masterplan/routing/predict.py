@@ -74,9 +74,10 @@ class Predictor:
             cautious=max(success - doubt, 0.01),
             is_measured=strength is not None,
             reason=(
-                f"measured at {strength.success:.0%} of {tried}: {strength.source}"
+                f"measured at {kind}: {strength.success:.0%} of {tried}, "
+                f"set against the other models ({strength.source})"
                 if strength
-                else f"unmeasured at {kind}: the usual of its tier ({card.tier})"
+                else f"unmeasured at {kind}: taken for the usual of its tier ({card.tier})"
             ),
         )
 
