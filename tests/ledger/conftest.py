@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_case import Clock, MakeIntent, MakeSettlement
+from ledger_case import MEMORY, Clock, MakeIntent, MakeSettlement
 
 from masterplan.core.money import Cost
 from masterplan.core.usage import Usage
@@ -20,8 +21,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "books" / "ledger.db"
+def path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
+        yield Path(directory) / "books" / "ledger.db"
+
+
+@pytest.fixture
+def disk_path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
 
 
 @pytest.fixture

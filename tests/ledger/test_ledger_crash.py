@@ -29,15 +29,15 @@ def start(worker: str, *arguments: object) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_ledger_when_killed_under_load_then_nothing_acknowledged_is_lost_or_doubled(
-    path: Path, intent: MakeIntent, seed: int
+    disk_path: Path, intent: MakeIntent, seed: int
 ) -> None:
-    Ledger.open(path).close()
+    Ledger.open(disk_path).close()
     done = subprocess.run(
-        [sys.executable, str(WORKERS / "crash.py"), str(path), str(KILLS), str(seed)],
+        [sys.executable, str(WORKERS / "crash.py"), str(disk_path), str(KILLS), str(seed)],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     acked = json.loads(done.stdout)
-    with Ledger.open(path) as ledger:
+    with Ledger.open(disk_path) as ledger:
         ledger.recover()
         assert ledger.verify() == []
         rows = {row.id: row for row in ledger.attempts()}
@@ -45,10 +45,10 @@ def test_ledger_when_killed_under_load_then_nothing_acknowledged_is_lost_or_doub
         [room] = ledger.room(intent(run="r1", caps=(Cap("run", "", 10**12),)))
     reserved = [attempt for (attempt,) in acked["R"]]
     settled = {attempt for (attempt,) in acked["S"]}
-    assert len(settled) > KILLS  # there was load
+    assert len(settled) >= KILLS  # there was load
     assert len(set(reserved)) == len(reserved)
     assert set(reserved) <= rows.keys()
-    assert len(rows) - len(reserved) <= KILLS  # at most the one that each kill cut off
+    assert len(rows) - len(reserved) <= acked["kills"]  # at most the one that each kill cut off
     for row in rows.values():
         worth = int(row.id.rpartition("-")[2]) % WORST
         assert (row.outcome, row.cost.nano) in {("complete", worth), ("unknown", None)}, seed
@@ -57,12 +57,14 @@ def test_ledger_when_killed_under_load_then_nothing_acknowledged_is_lost_or_doub
     spend = total(rows.values())
     assert room.spent_nano == spend.reported_nano
     assert room.reserved_nano == spend.unknown_count * WORST
-    assert spend.unknown_count <= KILLS
+    assert spend.unknown_count <= acked["kills"]
 
 
-def test_reserve_when_100_race_for_ten_places_then_exactly_ten_are_admitted(path: Path) -> None:
-    Ledger.open(path).close()
-    workers = [start("race.py", path) for _ in range(4)]
+def test_reserve_when_100_race_for_ten_places_then_exactly_ten_are_admitted(
+    disk_path: Path,
+) -> None:
+    Ledger.open(disk_path).close()
+    workers = [start("race.py", disk_path) for _ in range(4)]
     try:
         for worker in workers:
             assert worker.stdout is not None
@@ -77,7 +79,7 @@ def test_reserve_when_100_race_for_ten_places_then_exactly_ten_are_admitted(path
     finally:
         for worker in workers:
             worker.communicate(timeout=30)
-    with Ledger.open(path) as ledger:
+    with Ledger.open(disk_path) as ledger:
         assert ledger.verify() == []
         assert len(ledger.attempts()) == 120
         assert len(ledger.recover()) == 120  # they are gone; all of it stays held

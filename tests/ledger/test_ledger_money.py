@@ -289,6 +289,19 @@ def test_reserve_when_the_clock_jumps_then_a_live_call_keeps_its_hold(
             ledger.reserve(call)
 
 
+def test_reserve_when_refused_then_what_had_expired_is_released_all_the_same(
+    ledger: Ledger, intent: MakeIntent, clock: Clock
+) -> None:
+    call = intent(caps=RUN_CAP, expires_after_s=60)
+    ledger.reserve(call)
+    ledger.recover(live_owner=lambda owner: False)
+    clock.now += 60
+    with pytest.raises(BudgetError) as caught:
+        ledger.reserve(replace(call, worst_case_nano=251))
+    assert "$0.00 reserved" in caught.value.message
+    assert left(ledger, call) == (0, 0)
+
+
 def test_settle_when_it_cost_more_than_was_held_then_it_counts_whole(
     ledger: Ledger, intent: MakeIntent, settled: MakeSettlement
 ) -> None:

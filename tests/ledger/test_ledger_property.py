@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-from ledger_case import Clock
+from ledger_case import MEMORY, Clock
 
 from masterplan.core.errors import BudgetError, LedgerError
 from masterplan.core.money import UNKNOWN, Cost
@@ -28,7 +28,7 @@ class Books(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
+        self.directory = tempfile.TemporaryDirectory(dir=MEMORY)
         self.path = Path(self.directory.name) / "ledger.db"
         self.clock = Clock()
         self.ledger = Ledger.open(self.path, clock=self.clock)
@@ -130,7 +130,7 @@ class Books(RuleBasedStateMachine):
 
 TestBooks = Books.TestCase
 TestBooks.settings = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

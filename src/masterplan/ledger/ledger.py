@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from masterplan.core.errors import LedgerError, Problem
+from masterplan.core.errors import BudgetError, LedgerError, Problem
 from masterplan.ledger import books, journal
 from masterplan.ledger.attempt import list_attempts
 from masterplan.ledger.backup import write_copy
@@ -116,8 +116,13 @@ class Ledger:
 
         Raises BudgetError where a cap has no room, LedgerError where the row is not durable.
         """
+        refusal = None
         with self._store.write() as tx:
-            return books.reserve(tx, intent, self._clock(), self._owner)
+            try:
+                return books.reserve(tx, intent, self._clock(), self._owner)
+            except BudgetError as error:
+                refusal = error  # what had expired stays released
+        raise refusal
 
     def settle(self, attempt: str, settlement: Settlement) -> None:
         """Record how an attempt ended, exactly once.
