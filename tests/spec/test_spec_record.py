@@ -60,6 +60,15 @@ BAD_TEXTS = [
         "spec.duplicate_key",
         "modules[1].files.create",
     ),
+    ("quotes without end", '{"a":"' + '\\"' * 900_000, "spec.truncated", ""),
+    ("backslashes without end", '"' + "\\" * 1_999_000, "spec.truncated", ""),
+    ("wide", '{"id": "a", "goal": "g", "modules": [' + "1," * 600_000 + "1]}", "spec.too_many", ""),
+    (
+        "many commas in a text",
+        json.dumps({"id": "a", "goal": "g", "surprise": "," * 900_000}),
+        "spec.extra_forbidden",
+        "surprise",
+    ),
     ("lone surrogate", '{"id": "a", "goal": "\\ud800"}', "spec.string_unicode", "goal"),
 ]
 

@@ -13,7 +13,9 @@ from collections import Counter
 from masterplan.core.errors import Problem
 
 MAX_DEPTH = 32
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+MAX_VALUES = 100_000
+# A string that is never closed counts up to the end, so that the scan stays linear.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 class _Object(dict[str, object]):
@@ -24,7 +26,7 @@ class _Object(dict[str, object]):
 
 def read_json(text: str, max_bytes: int) -> tuple[object, list[Problem]]:
     """Return the value and no problems, or ``None`` and why the text cannot be read."""
-    problem = _size(text, max_bytes) or _depth(text)
+    problem = _size(text, max_bytes) or _shape(text)
     if problem is not None:
         return None, [problem]
     try:
@@ -48,14 +50,19 @@ def _size(text: str, max_bytes: int) -> Problem | None:
     return None
 
 
-def _depth(text: str) -> Problem | None:
-    depth = 0
+def _shape(text: str) -> Problem | None:
+    """Refuse nesting and numbers of values that only an attack has, before anything is built."""
+    depth = values = 0
     for match in _TOKENS.finditer(text):
         token = match[0]
         depth += (token in "[{") - (token in "]}")
+        values += token == ","
         if depth > MAX_DEPTH:
             message = f"the spec is nested more than {MAX_DEPTH} deep at character {match.start()}"
             return Problem("spec.too_deep", message, "", "Remove the nesting.")
+        if values > MAX_VALUES:
+            message = f"the spec holds more than {MAX_VALUES:,} values"
+            return Problem("spec.too_many", message, "", "Split the work into several specs.")
     return None
 
 
