@@ -49,6 +49,10 @@ class Registry:
             self._endpoints[provider] = known
         return known
 
+    def add(self, endpoint: Endpoint) -> None:
+        """Make an endpoint known that has its address only now: a server just started."""
+        self._endpoints[endpoint.provider] = endpoint
+
     def key_name(self, provider: str) -> str | None:
         """Return the name of the variable that holds the provider's key, if one is set."""
         names = self.endpoint(provider).key_env

@@ -34,12 +34,20 @@ class BriefExample:
 
 @dataclass(frozen=True)
 class Brief:
-    """The user's text, its SHA-256, and the examples found in it."""
+    """The user's text, its SHA-256, its paragraphs and the examples found in it."""
 
     text: str
     digest: str
     examples: tuple[BriefExample, ...]
+    paragraphs: tuple[str, ...] = ()
     source: str = ""
+
+    @property
+    def numbered(self) -> str:
+        """The brief with a number before each paragraph, so that one can be pointed at."""
+        lines = [f"[{number}] {text}" for number, text in enumerate(self.paragraphs, 1)]
+        shown = [f"{e.call} -> {e.result or e.error}" for e in self.examples]
+        return "\n".join([*lines, *(["", "Examples:"] if shown else []), *shown])
 
 
 def load_brief(path: Path) -> Brief:
@@ -81,7 +89,7 @@ def parse_brief(text: str, where: str = "brief") -> Brief:
         )
     text = text.replace("\r\n", "\n")
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Brief(text, digest, tuple(_examples(text)), where)
+    return Brief(text, digest, tuple(_examples(text)), _paragraphs(text), where)
 
 
 def _examples(text: str) -> list[BriefExample]:
@@ -98,6 +106,32 @@ def _examples(text: str) -> list[BriefExample]:
         if example is not None and example not in found:
             found.append(example)
     return found
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Return paragraphs and list items as one line each, without the examples.
+
+    A heading goes before what follows it: alone it would be a number that says nothing.
+    """
+    found: list[list[str]] = []
+    heading = ""
+    is_open = is_example = False
+    for line in text.split("\n"):
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            heading, is_open = stripped.lstrip("# "), False
+        elif not stripped:
+            is_open = is_example = False
+        elif stripped.startswith((">>>", "```")):
+            is_example = True
+        elif not is_example:
+            if not is_open or re.match(r"([-*+]|\d+[.)])\s", stripped):
+                found.append([f"{heading}:"] if heading else [])
+                heading = ""
+            # The item's own number would be taken for the paragraph's.
+            found[-1].append(re.sub(r"^([-*+]|\d+[.)])\s+", "", stripped))
+            is_open = True
+    return tuple(" ".join(lines) for lines in found)
 
 
 def _doctest_output(following: list[str]) -> str:

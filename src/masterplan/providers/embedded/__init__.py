@@ -5,6 +5,6 @@ that they are reached like any other OpenAI-compatible server.
 """
 
 from masterplan.providers.embedded.engine import Engine
-from masterplan.providers.embedded.weights import WEIGHTS, Weights, cache_dir, find, pull
+from masterplan.providers.embedded.weights import WEIGHTS, Weights, find, models_dir, pull
 
-__all__ = ["WEIGHTS", "Engine", "Weights", "cache_dir", "find", "pull"]
+__all__ = ["WEIGHTS", "Engine", "Weights", "find", "models_dir", "pull"]

@@ -94,5 +94,9 @@ def _start(path: Path) -> _Server:
     params.warmup = False
     params.model_alias = {path.stem.split("-instruct")[0]}
     params.verbosity = -1
+    # A small model falls into loops (`.replace("-", "-")` for ever); DRY stops exact repeats.
+    params.sampling.dry_multiplier = 0.8
+    params.sampling.dry_allowed_length = 6
+    params.sampling.dry_penalty_last_n = 512
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = thread_count()
     return cast(_Server, engine.Server(params))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from masterplan.core.errors import InputError, ProviderError
+from masterplan.policy.folder import cache_dir
 
 Progress = Callable[[str, int, int], None]
 """Called with the model's name, the bytes done and the bytes in all."""
@@ -67,16 +68,15 @@ WEIGHTS: dict[str, Weights] = {
 }
 
 
-def cache_dir() -> Path:
+def models_dir() -> Path:
     """Return where weights are kept, shared between projects."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "masterplan" / "models"
+    return cache_dir(os.environ) / "models"
 
 
 def find(name: str) -> Path | None:
     """Return the file of a pulled model, or ``None`` where it has not been pulled."""
     weights = _pinned(name)
-    path = cache_dir() / weights.file
+    path = models_dir() / weights.file
     if path.is_file() and path.stat().st_size == weights.size_bytes:
         return path
     return None
@@ -91,7 +91,7 @@ def pull(name: str, source: Source = "hub", progress: Progress | None = None) ->
     done = find(name)
     if done is not None:
         return done
-    folder = cache_dir()
+    folder = models_dir()
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{weights.file}.{source}.part"
     tell = progress or (lambda _name, _done, _all: None)

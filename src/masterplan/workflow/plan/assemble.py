@@ -7,7 +7,7 @@ Pure: no model, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from masterplan.core.task import Need
 from masterplan.spec import (
@@ -73,10 +73,10 @@ def assemble(
             ),
         ),
         requirements=tuple(
-            Requirement(id=f"r{number}", text=details[m.id].requirement)
+            Requirement(id=f"r{number}", text=_requirement(m, details[m.id], brief))
             for number, m in enumerate(outline.modules, 1)
         ),
-        constraints=Constraints(always=tuple(frame.always), never=tuple(frame.never)),
+        constraints=Constraints(never=_paragraphs(brief, frame.not_wanted)),
         layout=Layout(
             tree="\n".join(sorted(m.path for m in outline.modules)),
             ownership={m.path: m.id for m in outline.modules},
@@ -119,6 +119,18 @@ def _contracts(module: OutlineModule, brief: Brief) -> tuple[Contract, ...]:
             )
         )
     return tuple(found)
+
+
+def _requirement(module: OutlineModule, detail: Detail, brief: Brief) -> str:
+    """Say the requirement in the brief's own words: a small model's wording of it drifts."""
+    names = ", ".join(function_name(text) or text for text in module.functions)
+    rules = " ".join(_paragraphs(brief, detail.rules))
+    return f"WHEN {names} is used, it SHALL do this: {rules or module.responsibility}"[:2_000]
+
+
+def _paragraphs(brief: Brief, numbers: Iterable[int]) -> tuple[str, ...]:
+    """Return the brief's own words."""
+    return tuple(brief.paragraphs[n - 1][:2_000] for n in dict.fromkeys(numbers))
 
 
 def shown_examples(function: str | None, brief: Brief) -> tuple[Example, ...]:
@@ -164,7 +176,6 @@ def _module(
             if exists
             else (),
         ),
-        steps=tuple(detail.steps),
         kind=outline.kind,
         needs=needs,
         complexity=DIFFICULTY[outline.difficulty],

@@ -20,6 +20,7 @@ Path = Annotated[str, StringConstraints(min_length=3, max_length=60)]
 Signature = Annotated[str, StringConstraints(min_length=3, max_length=160)]
 Sentence = Annotated[str, StringConstraints(min_length=8, max_length=240)]
 Step = Annotated[str, StringConstraints(min_length=8, max_length=160)]
+Number = Annotated[int, Field(ge=1, le=400)]
 
 DIFFICULTY = {"easy": 0.2, "medium": 0.5, "hard": 0.8}
 
@@ -46,9 +47,14 @@ class Outline(BaseModel):
 
 
 class Detail(BaseModel):
-    """One module in more depth."""
+    """One module in more depth; ``rules`` are numbers of the brief's paragraphs."""
 
-    requirement: Sentence
+    rules: list[Number] = Field(min_length=1, max_length=4)
+
+
+class Advice(BaseModel):
+    """How to build a module that builders failed at."""
+
     steps: list[Step] = Field(min_length=1, max_length=4)
 
 
@@ -63,8 +69,7 @@ class Flow(BaseModel):
 class Frame(BaseModel):
     """What holds for all modules."""
 
-    always: list[Step] = Field(max_length=3)
-    never: list[Step] = Field(max_length=3)
+    not_wanted: list[Number] = Field(max_length=3)
     data_flow: list[Flow] = Field(max_length=6)
 
 
@@ -96,6 +101,33 @@ def check_outline(outline: Outline, brief: Brief) -> None:
     complaints += _check_functions(outline, brief)
     if complaints:
         raise ComplaintError("\n".join(f"- {text}" for text in complaints))
+
+
+def check_detail(detail: Detail, module: OutlineModule, brief: Brief) -> None:
+    """Raise ComplaintError unless the rules are the module's."""
+    complaints = _check_numbers("rules", detail.rules, brief)
+    for name in filter(None, map(function_name, module.functions)):
+        naming = [n for n, text in enumerate(brief.paragraphs, 1) if f"{name}(" in text]
+        if naming and not set(naming) & set(detail.rules):
+            complaints.append(f"paragraph [{naming[0]}] says what `{name}` does; put it in `rules`")
+    if complaints:
+        raise ComplaintError("\n".join(f"- {text}" for text in complaints))
+
+
+def check_frame(frame: Frame, brief: Brief) -> None:
+    """Raise ComplaintError unless what is not wanted points into the brief."""
+    complaints = _check_numbers("not_wanted", frame.not_wanted, brief)
+    if complaints:
+        raise ComplaintError("\n".join(f"- {text}" for text in complaints))
+
+
+def _check_numbers(field: str, numbers: list[int], brief: Brief) -> list[str]:
+    last = len(brief.paragraphs)
+    return [
+        f"`{field}` names [{number}], but the brief has the paragraphs [1] to [{last}]"
+        for number in numbers
+        if number > last
+    ]
 
 
 def _check_ids(outline: Outline) -> list[str]:

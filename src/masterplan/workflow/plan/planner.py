@@ -24,7 +24,7 @@ from masterplan.workflow.agent import Asker, ComplaintError, Question
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.draft import Draft, Drafter
 from masterplan.workflow.plan.ground import planning_task, survey
-from masterplan.workflow.plan.outline import Detail
+from masterplan.workflow.plan.outline import Advice
 from masterplan.workflow.plan.steps import TEMPERATURE, StepPlanner
 from masterplan.workflow.plan.whole import WholePlanner, fenced_json
 from masterplan.workflow.progress import Event, Listener
@@ -132,7 +132,7 @@ async def _revise_steps(
         paths=", ".join(module.files.writable),
         evidence=request.text[-EVIDENCE_CHARS:],
     )
-    answer = await asker.model(Question(prompt("planner"), text, 500, TEMPERATURE), Detail)
+    answer = await asker.model(Question(prompt("planner"), text, 500, TEMPERATURE), Advice)
     steps = tuple(answer.output.steps)
     return SpecChange(request, modules=(module.model_copy(update={"steps": steps}),))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from masterplan.core.errors import Problem
 from masterplan.core.money import Spend
-from masterplan.workflow.agent import Answer, Asker, ComplaintError, Question
+from masterplan.workflow.agent import Answer, Asker, Question
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.assemble import assemble
 from masterplan.workflow.plan.draft import Draft, draft_of
@@ -18,6 +18,8 @@ from masterplan.workflow.plan.outline import (
     Frame,
     Outline,
     OutlineModule,
+    check_detail,
+    check_frame,
     check_outline,
     function_name,
 )
@@ -45,7 +47,7 @@ class StepPlanner:
         return draft_of(spec, self._answers)
 
     async def _outline(self, brief: Brief, tree: tuple[str, ...], said: str) -> Outline:
-        text = prompt("plan_outline", brief=brief.text, tree=tree)
+        text = prompt("plan_outline", brief=brief.numbered, tree=tree)
         if said:
             text += f"\n\nYour last plan was refused. Mend exactly this:\n{said}"
         question = self._question(text, 1_200, retries=4)
@@ -62,20 +64,17 @@ class StepPlanner:
         names = [function_name(text) or text for text in module.functions]
         text = prompt(
             "plan_detail",
-            brief=brief.text,
+            brief=brief.numbered,
             module=module,
             name=names[0],
             functions=", ".join(f"`{text}`" for text in module.functions),
         )
 
         def check(detail: Detail) -> None:
-            if "SHALL" not in detail.requirement:
-                raise ComplaintError(
-                    "- `requirement` must be a sentence of the form: WHEN … it SHALL …"
-                )
+            check_detail(detail, module, brief)
 
         self._tell(f"module {module.id}")
-        answer = await self._asker.model(self._question(text, 500), Detail, check)
+        answer = await self._asker.model(self._question(text, 600, retries=4), Detail, check)
         self._answers.append(answer)
         return answer.output
 
@@ -83,12 +82,14 @@ class StepPlanner:
         edges = [f"{m.id} calls {other}" for m in outline.modules for other in m.depends_on]
         text = prompt(
             "plan_frame",
-            brief=brief.text,
+            brief=brief.numbered,
             ids=", ".join(m.id for m in outline.modules),
             edges="; ".join(edges) or "there may be none",
         )
         self._tell("rules and data flow")
-        answer = await self._asker.model(self._question(text, 400), Frame)
+        answer = await self._asker.model(
+            self._question(text, 300), Frame, lambda frame: check_frame(frame, brief)
+        )
         self._answers.append(answer)
         return answer.output
 

@@ -1,0 +1,98 @@
+"""Open everything a model call needs, in the right order, and close it again.
+
+Owns the composition: policy, catalog, prices, router, ledger, providers and the embedded engine
+become one pipe. Must not know what is asked over it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from masterplan.catalog import Catalog, Prices
+from masterplan.core.model import ModelCard
+from masterplan.ledger import Ledger
+from masterplan.pipe import Pipe, Trace
+from masterplan.policy import Policy
+from masterplan.policy.folder import config_dir, state_dir
+from masterplan.providers import Caller, Endpoint, Registry
+from masterplan.providers.embedded import Engine
+from masterplan.routing import Router
+
+EMBEDDED = "embedded"
+
+
+def ledger_path(environ: Mapping[str, str]) -> Path:
+    """Return where the user's books are; one ledger for all projects, so that a day is a day."""
+    stated = environ.get("MASTERPLAN_LEDGER")
+    return Path(stated).absolute() if stated else state_dir(environ) / "ledger.sqlite"
+
+
+def open_ledger(environ: Mapping[str, str], *, must_exist: bool = False) -> Ledger:
+    """Open the user's books and settle what a crash left open; LedgerError if they are damaged."""
+    path = ledger_path(environ)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ledger = Ledger.open(path, must_exist=must_exist)
+    ledger.recover()
+    return ledger
+
+
+def load_prices(environ: Mapping[str, str]) -> Prices:
+    """Return the price list with the user's own prices over it."""
+    own = config_dir(environ) / "prices.toml"
+    return Prices.load(own if own.exists() else None)
+
+
+@asynccontextmanager
+async def open_pipe(
+    policy: Policy, environ: Mapping[str, str], *, trace: Trace | None = None
+) -> AsyncIterator[Pipe]:
+    """Open the one door to models; close its connections, servers and books at the end."""
+    catalog = policy.catalog(Catalog.load())
+    prices = load_prices(environ)
+    registry = Registry.build(endpoints_of(policy), environ)
+    with open_ledger(environ) as ledger, Engine() as engine:
+        async with Caller(registry) as caller:
+            pipe = Pipe(
+                policy,
+                catalog,
+                prices,
+                Router(policy, catalog, prices),
+                ledger,
+                caller,
+                locate=_Locator(registry, engine),
+            )
+            yield pipe if trace is None else replace(pipe, trace=trace)
+
+
+def endpoints_of(policy: Policy) -> list[Endpoint]:
+    """Return the policy's own providers as endpoints."""
+    return [
+        Endpoint(
+            name,
+            entry.dialect,
+            entry.base_url,
+            key_env=(entry.key_env,) if entry.key_env else (),
+            is_local=not entry.key_env,
+        )
+        for name, entry in policy.providers.items()
+    ]
+
+
+@dataclass(frozen=True)
+class _Locator:
+    """Starts the server of an embedded model when it is first called; others are at home."""
+
+    registry: Registry
+    engine: Engine
+
+    async def __call__(self, card: ModelCard) -> str:
+        if card.provider != EMBEDDED:
+            return card.provider
+        url = await asyncio.to_thread(self.engine.base_url, card.wire_name)
+        name = f"{EMBEDDED}-{card.wire_name}"
+        self.registry.add(Endpoint(name, "openai_chat", url, is_local=True))
+        return name
