@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masterplan.catalog import Catalog
 from masterplan.core.errors import PolicyError
 from masterplan.core.model import Rung
-from masterplan.policy import Policy, parse_policy
+from masterplan.core.task import ROLES
+from masterplan.policy import Policy, lint, parse_policy
 from masterplan.policy.place import find_lines
 
 GOOD = """
@@ -235,3 +237,31 @@ def test_policy_when_anything_then_a_policy_or_a_policy_error(content: str | byt
     except PolicyError as error:
         refusal = error
     assert refusal is None or refusal.where
+
+
+NAME = st.sampled_from(
+    ["a", "b", "x/y", "x/", "/y", "lab/m:1b", "openrouter/new", "claude-opus-4-6", "gpt-5.4", "q"]
+)
+RUNG = st.builds(
+    lambda name, effort: name + effort, NAME, st.sampled_from(["", "@high", "@", "@x"])
+)
+ENTRY = NAME.map(lambda n: f'"{n}"') | NAME.map(lambda n: f'{{ id = "{n}", context_tokens = 9 }}')
+LADDER = st.lists(RUNG, max_size=3)
+
+
+@given(ENTRY, ENTRY, LADDER, LADDER, RUNG, st.booleans())
+def test_policy_when_accepted_then_every_question_has_an_answer(
+    a: str, b: str, plan: list[str], build: list[str], use: str, has_lab: bool
+) -> None:
+    text = f"[models]\na = {a}\nb = {b}\n"
+    text += f"[roles.planner]\nladder = {plan}\n[roles.builder]\nladder = {build}\n"
+    text += f"[[rules]]\nwhen = {{}}\nuse = '{use}'\n[guards]\nfloor.docs = '{use}'\n"
+    text += "[providers.lab]\ndialect = 'gemini'\nbase_url = 'http://h'\n" if has_lab else ""
+    try:
+        policy = parse_policy(text)
+    except PolicyError:
+        return
+    assert all(policy.ladder(role) for role in ROLES)
+    assert all(policy.shelf.card(policy.rung(name).model) for name in policy.models)
+    assert policy.floor("docs") in policy.shelf.cards
+    assert isinstance(lint(policy, Catalog.load()), list)

@@ -36,7 +36,8 @@ class _Names:
             model_id = entry.get("id") if isinstance(entry, dict) else entry
             if isinstance(model_id, str):
                 self.aliases[name] = model_id
-                if isinstance(entry, dict) and "context_tokens" in entry:
+                is_ours = model_id.partition("/")[0] in catalog.homes and "/" in model_id
+                if isinstance(entry, dict) and "context_tokens" in entry and is_ours:
                     self.described.add(model_id)
 
     def models(self) -> Iterator[tuple[Path, Problem]]:
