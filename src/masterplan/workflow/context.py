@@ -54,13 +54,7 @@ class Context:
 
     async def frozen(self, module: Module) -> dict[str, str]:
         """Return the frozen tests of a module that a builder may see, by path."""
-        texts = {p: t for p, t in module.test_files.items() if p not in module.held_out_files}
-        for path in module.files.test:
-            if path not in texts and path not in module.held_out_files:
-                text = await self.trees.base_text(path)
-                if text is not None:
-                    texts[path] = text
-        return texts
+        return await frozen_tests(self.trees, module)
 
     def beneath(self, module: Module) -> dict[str, str | None]:
         """Return what the modules that this one depends on have built, tests included."""
@@ -74,6 +68,17 @@ class Context:
             todo += needed.depends_on
             files |= delivered(needed, self.results[needed.id].files)
         return dict(sorted(files.items()))
+
+
+async def frozen_tests(trees: Trees, module: Module) -> dict[str, str]:
+    """Return a module's visible frozen tests: those of the spec, and those at the base."""
+    texts = {p: t for p, t in module.test_files.items() if p not in module.held_out_files}
+    for path in module.files.test:
+        if path not in texts and path not in module.held_out_files:
+            text = await trees.base_text(path)
+            if text is not None:
+                texts[path] = text
+    return texts
 
 
 def delivered(module: Module, files: Mapping[str, str | None]) -> dict[str, str | None]:

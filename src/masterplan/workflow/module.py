@@ -13,13 +13,13 @@ from pydantic import TypeAdapter
 
 from masterplan.core.decision import Decision
 from masterplan.core.errors import BudgetError, DialectError, ProviderError
-from masterplan.core.money import parse_usd
 from masterplan.core.task import Task
 from masterplan.routing import Evidence
 from masterplan.spec import ChangeRequest, Module, Slice, slice_of
 from masterplan.spec.revise import Cause as ChangeCause
 from masterplan.workflow.attempt import Try, TryResult, make_try
 from masterplan.workflow.context import Context
+from masterplan.workflow.decide import module_task
 from masterplan.workflow.escalate import Count, Failure, Move, next_move
 from masterplan.workflow.failure import failure_report, signature
 from masterplan.workflow.judge import CheckResult
@@ -90,26 +90,8 @@ class ModuleBuild:
         )
 
     def _task(self) -> Task:
-        module, spec = self._module, self._context.spec
-        policy = self._context.site.policy
-        caps = [module.budget.limit_nano, parse_usd(spec.budget.per_module), policy.budgets.module]
-        ladder, rung = _start(self._context, module)
-        return Task(
-            text=module.responsibility,
-            kind=module.kind,
-            complexity=module.complexity,
-            needs=frozenset(module.needs),
-            input_tokens=self._slice.token_estimate + 1_000,
-            output_tokens=module.output_tokens,
-            role="builder",
-            ladder=ladder,
-            rung=rung,
-            run=self._context.run,
-            module=module.id,
-            lane="build",
-            purpose="build",
-            labels={"module_cap_nano": str(min(cap for cap in caps if cap is not None))},
-        )
+        context = self._context
+        return module_task(context.spec, self._module, context.site.policy, context.run)
 
     async def _try(self, decision: Decision, before: tuple[CheckResult, ...]) -> Failure | None:
         number = self._tries + 1
@@ -217,21 +199,6 @@ class ModuleBuild:
             notes=(*seen.notes, *(decision.overrides if decision else ())),
             commit=seen.commit if status == "verified" else "",
         )
-
-
-def _start(context: Context, module: Module) -> tuple[tuple[str, ...], int]:
-    """Return a module's ladder and where on it the spec starts it; empty where it says nothing."""
-    policy = context.site.policy
-    ladder = module.ladder
-    if not ladder and module.start:
-        ladder = tuple(str(rung) for rung in policy.ladder("builder"))
-    if not module.start:
-        return ladder, 0
-    start = policy.rung(module.start)
-    rungs = [policy.rung(text) for text in ladder]
-    same = [i for i, rung in enumerate(rungs) if rung == start]
-    near = same or [i for i, rung in enumerate(rungs) if rung.model == start.model]
-    return (ladder, near[0]) if near else ((module.start, *ladder), 0)
 
 
 def _rung(decision: Decision) -> str:

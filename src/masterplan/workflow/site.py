@@ -21,6 +21,7 @@ from masterplan.routing import Router
 from masterplan.sandbox import Cage
 from masterplan.spec import ChangeRequest, Spec, SpecChange
 from masterplan.workflow.builders import Builder
+from masterplan.workflow.judge import CheckResult
 from masterplan.workflow.progress import Listener, silent
 from masterplan.workflow.worktree import Repo
 
@@ -39,7 +40,8 @@ class Site:
 
     ``builder`` is one builder for all, or builders by name with ``"direct"`` as the default.
     ``auto_approve`` is the user's word that a bounded change of the spec needs no new approval.
-    ``tool_dirs`` come first in the caged ``PATH`` (a project's ``.venv/bin``).
+    ``tool_dirs`` come first in the caged ``PATH`` (a project's ``.venv/bin``). ``measured`` keeps
+    what the gate found on the base, so that a build in the same process need not run it again.
     """
 
     repo: Repo
@@ -54,7 +56,8 @@ class Site:
     listener: Listener = silent
     clock: Callable[[], float] = time.time
     auto_approve: bool = False
-    tool_dirs: tuple[Path, ...] = field(default=())
+    tool_dirs: tuple[Path, ...] = ()
+    measured: dict[str, tuple[CheckResult, ...]] = field(default_factory=dict)
 
     def builder_named(self, name: str = "direct") -> Builder:
         """Return the builder of that name; PolicyError if there is none."""

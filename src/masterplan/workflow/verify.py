@@ -14,12 +14,12 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.spec import Acceptance, Module, check_contract
+from masterplan.spec import Module, check_contract
 from masterplan.workflow.context import Context, granted
 from masterplan.workflow.failure import Failed
 from masterplan.workflow.journal import hash_of
-from masterplan.workflow.judge import CheckResult, find_gaming
-from masterplan.workflow.trees import Files
+from masterplan.workflow.judge import CheckResult, Judge, find_gaming
+from masterplan.workflow.trees import Files, Trees
 from masterplan.workflow.write import check_path, is_protected
 
 
@@ -44,21 +44,43 @@ _VERIFICATION: TypeAdapter[Verification] = TypeAdapter(Verification)
 
 async def measure_base(context: Context, module: Module) -> tuple[CheckResult, ...]:
     """Run a module's acceptance before it is built: what must be red, and what must stay green."""
-    tests = await context.frozen(module)
-    files = {**context.beneath(module), **tests, **module.held_out_files}
-    inputs = [context.trees.base, files, _checks(module)]
+    tests = {**await context.frozen(module), **module.held_out_files}
+    files = {**context.beneath(module), **tests}
+    work = Ground(context.trees, context.judge, context.site.measured, granted(context.spec))
 
     async def run() -> tuple[CheckResult, ...]:
-        name = f"{module.id}.base"
-        tree = await context.trees.lay(name, files, granted(context.spec))
-        results = []
-        for check in module.acceptance:
-            seen = {**tests, **module.held_out_files}
-            results.append(await context.judge.run(check, tree, seen))
-        await context.trees.remove(name)
-        return tuple(results)
+        return await work.measure(module, files, tests)
 
+    inputs = work.inputs(module, files)
     return await context.journal.step(f"base {module.id}", inputs, run, _BASE)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where acceptance is run before anything is built; ``measured`` keeps what is known."""
+
+    trees: Trees
+    judge: Judge
+    measured: dict[str, tuple[CheckResult, ...]]
+    rights: frozenset[str]
+
+    def inputs(self, module: Module, files: Files) -> list[object]:
+        """Return all that a measurement depends on."""
+        checks = [check.model_dump(mode="json") for check in module.acceptance]
+        return [self.trees.base, dict(files), checks]
+
+    async def measure(
+        self, module: Module, files: Files, tests: Mapping[str, str]
+    ) -> tuple[CheckResult, ...]:
+        """Run a module's acceptance over the base with ``files`` laid over it."""
+        key = hash_of(self.inputs(module, files))
+        if key not in self.measured:
+            name = f"{module.id}.base"
+            tree = await self.trees.lay(name, files, self.rights)
+            checks = [await self.judge.run(check, tree, tests) for check in module.acceptance]
+            await self.trees.remove(name)
+            self.measured[key] = tuple(checks)
+        return self.measured[key]
 
 
 def base_problems(module: Module, results: tuple[CheckResult, ...]) -> list[str]:
@@ -197,11 +219,3 @@ def failed_of(module: Module, verification: Verification) -> Failed:
     by_id = {check.id: check for check in module.acceptance}
     bad = [(by_id[r.id], r) for r in verification.checks if not r.is_passed and r.id in by_id]
     return Failed(verification.refusals, tuple(bad))
-
-
-def _checks(module: Module) -> list[dict[str, object]]:
-    return [_as_json(check) for check in module.acceptance]
-
-
-def _as_json(check: Acceptance) -> dict[str, object]:
-    return dict(check.model_dump(mode="json"))
