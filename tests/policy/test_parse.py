@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masterplan.catalog import Catalog
@@ -239,16 +239,15 @@ def test_policy_when_anything_then_a_policy_or_a_policy_error(content: str | byt
     assert refusal is None or refusal.where
 
 
-NAME = st.sampled_from(
-    ["a", "b", "x/y", "x/", "/y", "lab/m:1b", "openrouter/new", "claude-opus-4-6", "gpt-5.4", "q"]
-)
-RUNG = st.builds(
-    lambda name, effort: name + effort, NAME, st.sampled_from(["", "@high", "@", "@x"])
-)
-ENTRY = NAME.map(lambda n: f'"{n}"') | NAME.map(lambda n: f'{{ id = "{n}", context_tokens = 9 }}')
-LADDER = st.lists(RUNG, max_size=3)
+SOUND = ["a", "b", "lab/m:1b", "claude-opus-4-6", "gpt-5.4@high", "gemini-3.1-pro"]
+ODD = ["x/y", "x/", "/y", "q", "a@", "a@x", "a@high", "@", ""]
+RUNG = st.sampled_from(SOUND * 4 + ODD)
+LADDER = st.lists(st.sampled_from(SOUND), min_size=1, max_size=3, unique=True) | st.lists(RUNG)
+MODEL = st.sampled_from(["openrouter/new", "lab/m:2b", "claude-haiku-4-5", "gpt-5.5", "b", "x/y"])
+ENTRY = MODEL.map(lambda n: f'"{n}"') | MODEL.map(lambda n: f'{{ id = "{n}", context_tokens = 9 }}')
 
 
+@settings(max_examples=300, deadline=None)
 @given(ENTRY, ENTRY, LADDER, LADDER, RUNG, st.booleans())
 def test_policy_when_accepted_then_every_question_has_an_answer(
     a: str, b: str, plan: list[str], build: list[str], use: str, has_lab: bool

@@ -114,8 +114,27 @@ def _complaint(detail: ErrorDetails) -> tuple[Path, Problem]:
     if detail["type"] == "string_pattern_mismatch" and path[-1] == "key_env":
         message = f"{name} must be the name of an environment variable, not a key"
         return path, Problem("policy.bad_value", message, mend="write the variable's name")
+    if detail["type"] in ("model_type", "dict_type"):
+        return path, Problem("policy.bad_value", f"{name} must be a table", mend="write { … }")
     told = str(context["error"]) if "error" in context else detail["msg"].lower()
-    return path, Problem("policy.bad_value", f"{name}: {told}", mend="see docs/policy.md")
+    return path, Problem("policy.bad_value", f"{name}: {told}", mend=_wanted(detail["type"]))
+
+
+_WANTED = {
+    "int": "write a whole number within the limit",
+    "greater": "write a number within the limit",
+    "less": "write a number within the limit",
+    "float": "write a number",
+    "string": "write a text in quotes",
+    "bool": "write true or false",
+    "tuple": "write a list: [ … ]",
+    "model": "write a table: { … }",
+    "dict": "write a table: { … }",
+}
+
+
+def _wanted(kind: str) -> str:
+    return _WANTED.get(kind.partition("_")[0], "change the value")
 
 
 def _unknown(key: str, name: str, choices: Iterable[str]) -> Problem:
