@@ -151,8 +151,9 @@ class _Writer:
         if self._is_as_it_came(raw):
             fields = without_none({"thinking": raw["thinking"], "output_config": config or None})
         else:
-            config.pop("effort", None)
             thinking, effort = self._derived()
+            if raw["thinking"] not in (None, thinking) or config.pop("effort", effort) != effort:
+                self.losses.add("thinking as the client asked for it", "$.effort", "replaced")
             if effort is not None:
                 config["effort"] = effort
             fields = without_none({"thinking": thinking, "output_config": config or None})
