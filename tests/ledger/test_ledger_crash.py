@@ -13,7 +13,7 @@ import pytest
 from ledger_case import MakeIntent, MakeSettlement
 
 from masterplan.core.errors import LedgerError
-from masterplan.ledger import Cap, Intent, Ledger, total
+from masterplan.ledger import Cap, Ledger, total
 
 WORKERS = Path(__file__).with_name("workers")
 KILLS = 80
@@ -119,8 +119,10 @@ def test_recover_when_nobody_recovered_then_expiry_alone_frees_dead_holds(
     call = intent(caps=(Cap("run", "", 100),), expires_after_s=10)
     child = os.fork()
     if child == 0:
-        Ledger.open(path, clock=lambda: 1_000.0).reserve(call)
-        os._exit(0)
+        try:
+            Ledger.open(path, clock=lambda: 1_000.0).reserve(call)
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
     with Ledger.open(path, clock=lambda: 1_010.0) as ledger:
         ledger.reserve(call)
@@ -178,14 +180,16 @@ def test_claim_when_the_id_is_bad_then_raises(ledger: Ledger, run: str) -> None:
 def test_open_when_many_processes_create_at_once_then_there_is_one_ledger(
     path: Path, intent: MakeIntent
 ) -> None:
-    call: Intent = intent()
-    children = []
+    call, children = intent(), []
     for _ in range(6):
         child = os.fork()
         if child == 0:
-            with Ledger.open(path) as ledger:
-                ledger.reserve(call)
-            os._exit(0)
+            try:
+                with Ledger.open(path) as ledger:
+                    ledger.reserve(call)
+                os._exit(0)
+            finally:
+                os._exit(1)
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
     with Ledger.open(path) as ledger:

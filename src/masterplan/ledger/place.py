@@ -75,13 +75,11 @@ class Place:
 
         Raises LedgerError where there was one and it is gone or emptied.
         """
-        if not self._is_there():
-            self._ensure_never_was(must_exist)
+        if not self._is_there_or_never_was(must_exist):
             with _told(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.guard():
-                if not self._is_there():
-                    self._ensure_never_was(must_exist)
+                if not self._is_there_or_never_was(must_exist):
                     with _told(self.path):
                         self._create(make)
         mode = self.path.stat().st_mode
@@ -101,12 +99,18 @@ class Place:
             )
         return True
 
-    def _ensure_never_was(self, must_exist: bool) -> None:
-        traces = [path for path in (self.marker, self.companions[0]) if path.exists()]
+    def _is_there_or_never_was(self, must_exist: bool) -> bool:
+        """Tell whether the file is there; raise LedgerError where it was and no more is.
+
+        The traces are looked for first: they come after the file when another process creates it.
+        """
+        traces = [path.name for path in (self.marker, self.companions[0]) if path.exists()]
+        if self._is_there():
+            return True
         if traces:
             raise LedgerError(
                 "ledger.missing",
-                f"the ledger is gone, but {traces[0].name} says that there was one",
+                f"the ledger is gone, but {traces[0]} says that there was one",
                 where=str(self.path),
                 mend=_RESTORE,
             )
@@ -117,6 +121,7 @@ class Place:
                 where=str(self.path),
                 mend="nothing was recorded yet, or this is the wrong directory",
             )
+        return False
 
     def _create(self, make: Callable[[Path], str]) -> None:
         new = self._beside(".new")
