@@ -43,8 +43,10 @@ run = "$5"
 """
 
 
-def module(name: str, needs: Sequence[str] = (), **more: object) -> dict[str, object]:
-    """Return a module that adds one to the sum of what it needs."""
+def module(
+    name: str, needs: Sequence[str] = (), *, is_held: bool = False, **more: object
+) -> dict[str, object]:
+    """Return a module that adds one to the sum of what it needs; ``is_held`` adds hidden tests."""
     uses = "".join(f"from pkg.{need} import {need}\n" for need in needs)
     test = (
         f"from pkg.{name} import {name}\n{uses}\n"
@@ -54,6 +56,11 @@ def module(name: str, needs: Sequence[str] = (), **more: object) -> dict[str, ob
         f"from pkg.{name} import {name}\n{uses}\n"
         f"def test_{name}_more():\n    assert {name}(5) == {name}(4) + 1\n"
     )
+    held = {
+        "id": f"{name}.hidden",
+        "run": f"python -m pytest -q held_out/test_{name}_more.py",
+        "visibility": "held_out",
+    }
     return {
         "id": name,
         "responsibility": f"Give {name}.",
@@ -63,14 +70,10 @@ def module(name: str, needs: Sequence[str] = (), **more: object) -> dict[str, ob
         "produces": [f"{name}.call"],
         "files": {"create": [f"pkg/{name}.py"], "test": [f"tests/test_{name}.py"]},
         "test_files": {f"tests/test_{name}.py": test},
-        "held_out_files": {f"held_out/test_{name}_more.py": hidden},
+        "held_out_files": {f"held_out/test_{name}_more.py": hidden} if is_held else {},
         "acceptance": [
             {"id": f"{name}.shown", "run": f"python -m pytest -q tests/test_{name}.py"},
-            {
-                "id": f"{name}.hidden",
-                "run": f"python -m pytest -q held_out/test_{name}_more.py",
-                "visibility": "held_out",
-            },
+            *([held] if is_held else []),
         ],
         "complexity": 0.2,
         "size": "small",
