@@ -17,6 +17,7 @@ import types
 from collections.abc import Iterator
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType)
+MOST_LOOKS = 300
 _WATCHED = ("_pytest", "pytest", "pluggy", "unittest", "builtins", "operator", "math")
 _PRYING = (
     "gc.get_objects",
@@ -71,6 +72,7 @@ class Watch:
         self.book = book
         self.found: dict[str, None] = {}
         self.before = list(_watched())
+        self.looks = 0
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, args: tuple[object, ...]) -> None:
@@ -110,11 +112,19 @@ class Watch:
     def end(self, code: int) -> None:
         """Look once more and write down that the run came to its own end."""
         self.look()
+        self.looks = 0
         self.look_for_yes_men()
         self.book.record("end", code=code, tampering=sorted(self.found))
 
     def look_for_yes_men(self) -> None:
-        """Find project classes whose instances say that they equal anything."""
+        """Find project classes whose instances say that they equal anything.
+
+        After each test, for such a class may be made in a call and be gone at the end; no longer
+        after hundreds of tests, whose own time it would then be.
+        """
+        self.looks += 1
+        if self.looks > MOST_LOOKS:
+            return
         for kind in _subclasses(object):
             home = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
             if home and self.book.is_project(home) and _equals_anything(kind):
@@ -177,6 +187,7 @@ def run_pytest(book: Book, watch: Watch, args: list[str]) -> int:
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_call(self, item):  # type: ignore[no-untyped-def]
             outcome = yield
+            watch.look_for_yes_men()
             raised.discard(item.nodeid)
             if outcome.excinfo is not None:
                 raised.add(item.nodeid)
@@ -243,6 +254,7 @@ def run_unittest(book: Book, watch: Watch, args: list[str]) -> int:
 
         def stopTest(self, test):  # type: ignore[no-untyped-def]  # noqa: N802
             watch.look()
+            watch.look_for_yes_men()
             path = os.path.relpath(sys.modules[type(test).__module__].__file__ or "")
             name = f"{type(test).__name__}::{test._testMethodName}"
             book.record("collected", items=[[test.id(), path, name]])
