@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
 from aiohttp import web
@@ -157,10 +158,9 @@ async def _send(
     http: web.Request, reply: Reply, pieces: Iterable[bytes], media_type: str
 ) -> web.StreamResponse:
     headers = {"content-type": media_type, **reply.headers}
-    encoding = headers.pop("content-encoding", None)
     answer = web.StreamResponse(status=reply.status, headers=headers)
-    if encoding == "gzip":
-        answer.enable_compression(web.ContentCoding.gzip)
+    if headers.get("content-encoding") == "gzip":
+        pieces = _gzipped(pieces)
     if reply.content_length is not None:
         answer.content_length = reply.content_length
     await answer.prepare(http)
@@ -181,6 +181,14 @@ async def _send(
     if reply.cut_at is not None or lies:
         _end(http, reply.cut_with)
     return answer
+
+
+def _gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Compress each piece and flush it, as a provider that streams compressed must."""
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
 
 
 def _end(http: web.Request, how: str) -> None:
