@@ -54,16 +54,22 @@ class Planned:
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans with the policy's planner, and answers change requests."""
+    """Plans with the policy's planner, and answers change requests.
+
+    ``model`` is the caller's own choice of a planner; the guards' floors hold for it unless
+    ``override`` states a reason.
+    """
 
     pipe: Pipe
     listener: Listener
     run: str
+    model: str = ""
+    override: str = ""
 
     async def plan(self, brief: Brief, repo: Repo, judge: Judge) -> Planned:
         """Draft a spec until the gate is content, at most ``MAX_RETURNS`` times anew."""
         ground = survey(repo, brief, 8_000)
-        task = planning_task(brief, self.run, ground)
+        task = self._chosen(planning_task(brief, self.run, ground))
         decision = self.pipe.router.route(task)
         card = self.pipe.catalog.card(decision.model)
         ground = survey(repo, brief, card.context_tokens)
@@ -95,13 +101,17 @@ class Planner:
             lane="plan",
             purpose="change request",
         )
-        decision = self.pipe.router.route(task)
+        decision = self.pipe.router.route(self._chosen(task))
         asker = Asker(self.pipe, task, decision)
         card = self.pipe.catalog.card(decision.model)
         module = spec.module(request.module)
         if module is not None and card.context_tokens < SMALL_CONTEXT_TOKENS:
             return await _revise_steps(asker, spec, module, request)
         return await _revise_whole(asker, spec, request)
+
+    def _chosen(self, task: Task) -> Task:
+        labels = {"override": self.override} if self.override else {}
+        return replace(task, model=self.model or None, labels=labels)
 
     def _drafter(self, asker: Asker, card: ModelCard) -> Drafter:
         if card.context_tokens < SMALL_CONTEXT_TOKENS:
