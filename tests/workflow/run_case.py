@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -205,12 +206,14 @@ async def open_case(
 
 
 def make_repo(root: Path) -> Path:
-    """Make the repository that is built in: an empty package with one old test."""
+    """Make the repository that is built in, an empty package: always the same commit."""
     if root.exists():
         return root
     (root / "pkg").mkdir(parents=True)
     (root / "pkg" / "__init__.py").write_text("")
     who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    dates = {f"GIT_{who}_DATE": "@1770000000 +0000" for who in ("AUTHOR", "COMMITTER")}
+    env = {**os.environ, **dates}
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
-        subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
+        subprocess.run(["git", *who, *words], cwd=root, env=env, check=True, capture_output=True)
     return root
