@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from masterplan.core.decision import Decision
 from masterplan.core.errors import BuildError, InputError, MasterplanError
+from masterplan.core.message import COMPLETE_STOPS
 from masterplan.core.money import Spend
 from masterplan.core.task import Task
 from masterplan.dialects import codec
@@ -80,13 +81,16 @@ class Asker:
         ensure_installed()
         from pydantic_ai import ModelRetry, TextOutput
 
+        replies: list[Reply] = []
+
         def checked(text: str) -> T:
             try:
+                _ensure_whole(replies[-1])
                 return read(text)
             except ComplaintError as complaint:
                 raise ModelRetry(str(complaint)) from complaint
 
-        return await self._run(question, TextOutput(checked), None)
+        return await self._run(question, TextOutput(checked), None, replies)
 
     async def model(
         self, question: Question, output: type[T], check: Callable[[T], None] | None = None
@@ -95,22 +99,26 @@ class Asker:
         ensure_installed()
         from pydantic_ai import NativeOutput
 
-        return await self._run(question, NativeOutput(output, template=False), check)
+        return await self._run(question, NativeOutput(output, template=False), check, [])
 
     async def _run(
-        self, question: Question, output: Any, check: Callable[[T], None] | None
+        self,
+        question: Question,
+        output: Any,
+        check: Callable[[T], None] | None,
+        replies: list[Reply],
     ) -> Answer[T]:
         from pydantic_ai.exceptions import AgentRunError
 
-        transport = _transport(self)
+        transport = _transport(self, replies)
         agent = _agent(transport, question, output)
         if check is not None:
             _add_check(agent, check)
         try:
             result = await agent.run(question.prompt)
         except AgentRunError as error:
-            raise self._cause(error, transport.replies) from error
-        return Answer(result.output, tuple(transport.replies))
+            raise self._cause(error, replies) from error
+        return Answer(result.output, tuple(replies))
 
     def _cause(self, error: BaseException, replies: list[Reply]) -> MasterplanError:
         """Return the pipe's own error behind pydantic-ai's, or that the model never complied."""
@@ -186,21 +194,26 @@ def _add_check(agent: Agent[Any, Any], check: Callable[[T], None]) -> None:
         return output
 
 
-def _transport(asker: Asker) -> Any:
+def _ensure_whole(reply: Reply) -> None:
+    """Raise ComplaintError where the answer was cut: half a file is never taken for one."""
+    if reply.response.stop not in COMPLETE_STOPS:
+        raise ComplaintError(
+            f"The answer is not whole (it stopped by {reply.response.stop}); write it shorter."
+        )
+
+
+def _transport(asker: Asker, replies: list[Reply]) -> httpx2.AsyncBaseTransport:
     """Return a transport that answers a client's HTTP request from the pipe."""
     import httpx2
 
     dialect = codec("anthropic")
 
     class PipeTransport(httpx2.AsyncBaseTransport):
-        def __init__(self) -> None:
-            self.replies: list[Reply] = []
-
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             parsed = dialect.parse_request(await request.aread(), path=request.url.path)
-            decision = self.replies[-1].decision if self.replies else asker.decision
+            decision = replies[-1].decision if replies else asker.decision
             reply = await asker.pipe.call(asker.task, parsed, decision=decision)
-            self.replies.append(reply)
+            replies.append(reply)
             body, _ = dialect.write_response(reply.response)
             return httpx2.Response(200, content=body, headers={"content-type": "application/json"})
 

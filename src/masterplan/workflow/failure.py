@@ -18,6 +18,7 @@ from masterplan.workflow.judge import CheckResult
 
 OUTPUT_CHARS = 6_000
 DIFF_CHARS = 8_000
+CHANGE_HEADING = "## The change that was tried"
 
 _ERROR = re.compile(r"^E\s{2,}(\S.*)$|^(\w[\w.]*(?:Error|Exception|Failure|Warning)\b.*)$", re.M)
 _VOLATILE = re.compile(
@@ -52,7 +53,7 @@ def failure_report(
         parts.append(fenced(shortened(result.output, OUTPUT_CHARS), "text"))
     diff = own_diff(before, after)
     if diff:
-        parts += ["## The change that was tried", fenced(shortened(diff, DIFF_CHARS), "diff")]
+        parts += [CHANGE_HEADING, fenced(shortened(diff, DIFF_CHARS), "diff")]
     return "\n\n".join(parts) + "\n"
 
 

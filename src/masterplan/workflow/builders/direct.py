@@ -13,11 +13,13 @@ from masterplan.core.task import Task
 from masterplan.pipe import Pipe
 from masterplan.workflow.agent import Asker, ComplaintError, Question
 from masterplan.workflow.builders import Assignment, Proposal
+from masterplan.workflow.failure import CHANGE_HEADING
 from masterplan.workflow.prompt import prompt
 
 MAX_OUTPUT_TOKENS = 16_000
-SMALL_OUTPUT_TOKENS = 1_200
+SMALL_OUTPUT_TOKENS = 600
 SMALL_CONTEXT_TOKENS = 16_000
+STUB_MARK = "raise NotImplementedError"
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.1, 0.6
 
 _BLOCK = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -42,8 +44,8 @@ class DirectBuilder:
                 "build",
                 slice=assignment.slice_text,
                 read=assignment.read,
-                current=assignment.current,
-                failure=assignment.failure_report,
+                current=_shown(assignment, is_small),
+                failure=_told(assignment, is_small),
                 paths=assignment.writable,
                 # A small model takes any way out it is offered.
                 may_refuse=not is_small,
@@ -59,6 +61,26 @@ class DirectBuilder:
 
         answer = await Asker(pipe, task, decision).text(question, read)
         return Proposal(answer.output.files, answer.output.cannot_meet, answer.attempts)
+
+
+def _shown(assignment: Assignment, is_small: bool) -> dict[str, str]:
+    """Return the files to show as they stand.
+
+    A small model copies what it is shown, its own mistake included: it sees neither stubs nor the
+    failed try, only files that were there before it.
+    """
+    shown = dict(assignment.current)
+    if not is_small:
+        return shown
+    if assignment.failure_report:
+        return {}
+    return {path: text for path, text in shown.items() if STUB_MARK not in text}
+
+
+def _told(assignment: Assignment, is_small: bool) -> str:
+    """Return the failure report, for a small model without the change it would only repeat."""
+    report = assignment.failure_report
+    return report.partition(CHANGE_HEADING)[0].strip() if is_small else report
 
 
 def temperature(try_number: int) -> float:

@@ -76,7 +76,7 @@ def assemble(
             Requirement(id=f"r{number}", text=_requirement(m, details[m.id], brief))
             for number, m in enumerate(outline.modules, 1)
         ),
-        constraints=Constraints(never=_paragraphs(brief, frame.not_wanted)),
+        constraints=Constraints(always=_paragraphs(brief, frame.for_all)),
         layout=Layout(
             tree="\n".join(sorted(m.path for m in outline.modules)),
             ownership={m.path: m.id for m in outline.modules},

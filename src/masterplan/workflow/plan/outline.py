@@ -69,7 +69,7 @@ class Flow(BaseModel):
 class Frame(BaseModel):
     """What holds for all modules."""
 
-    not_wanted: list[Number] = Field(max_length=3)
+    for_all: list[Number] = Field(max_length=3)
     data_flow: list[Flow] = Field(max_length=6)
 
 
@@ -114,9 +114,14 @@ def check_detail(detail: Detail, module: OutlineModule, brief: Brief) -> None:
         raise ComplaintError("\n".join(f"- {text}" for text in complaints))
 
 
-def check_frame(frame: Frame, brief: Brief) -> None:
-    """Raise ComplaintError unless what is not wanted points into the brief."""
-    complaints = _check_numbers("not_wanted", frame.not_wanted, brief)
+def check_frame(frame: Frame, modules_rules: set[int], brief: Brief) -> None:
+    """Raise ComplaintError unless the common rules point into the brief, at no one module's."""
+    complaints = _check_numbers("for_all", frame.for_all, brief)
+    for number in frame.for_all:
+        if number in modules_rules:
+            complaints.append(
+                f"[{number}] is about one module; `for_all` is what holds for every one"
+            )
     if complaints:
         raise ComplaintError("\n".join(f"- {text}" for text in complaints))
 

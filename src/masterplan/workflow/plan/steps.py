@@ -6,6 +6,8 @@ complains of is handed back to the question it belongs to. Must not know provide
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from masterplan.core.errors import Problem
 from masterplan.core.money import Spend
 from masterplan.workflow.agent import Answer, Asker, Question
@@ -42,7 +44,7 @@ class StepPlanner:
         said = "\n".join(f"- {problem}" for problem in complaints)
         outline = await self._outline(brief, ground.tree, said)
         details = {m.id: await self._detail(brief, m) for m in outline.modules}
-        frame = await self._frame(brief, outline)
+        frame = await self._frame(brief, outline, details)
         spec = assemble(brief, outline, details, frame, ground)
         return draft_of(spec, self._answers)
 
@@ -78,7 +80,8 @@ class StepPlanner:
         self._answers.append(answer)
         return answer.output
 
-    async def _frame(self, brief: Brief, outline: Outline) -> Frame:
+    async def _frame(self, brief: Brief, outline: Outline, details: Mapping[str, Detail]) -> Frame:
+        taken = {number for detail in details.values() for number in detail.rules}
         edges = [f"{m.id} calls {other}" for m in outline.modules for other in m.depends_on]
         text = prompt(
             "plan_frame",
@@ -88,7 +91,7 @@ class StepPlanner:
         )
         self._tell("rules and data flow")
         answer = await self._asker.model(
-            self._question(text, 300), Frame, lambda frame: check_frame(frame, brief)
+            self._question(text, 300), Frame, lambda frame: check_frame(frame, taken, brief)
         )
         self._answers.append(answer)
         return answer.output
