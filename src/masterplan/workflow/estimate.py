@@ -40,8 +40,8 @@ async def estimate(spec: Spec, site: Site, context_tokens: Mapping[str, int]) ->
     alone = site.policy.ladder("planner")[-1].model
     planned, single = [], []
     for module in spec.modules:
-        task = module_task(spec, module, site.policy)
         try:
+            task = module_task(spec, module, site.policy)
             decision = site.router.route(task)
         except MasterplanError:
             return Estimate(None, None, alone, "no model may build one of the modules")

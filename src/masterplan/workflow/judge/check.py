@@ -94,10 +94,10 @@ class Judge:
         A tree is read-only to test runners, so that nothing rewrites a test on the way; where
         the tests themselves need to write, they get a copy, and the tests are compared after it.
         """
-        broken = syntax_problem(tests)
+        is_test = bool(read_command(check.run).runner)
+        broken = syntax_problem(tests) if is_test else ""
         if broken:
             return CheckResult(check.id, "unresolved", broken)
-        is_test = bool(read_command(check.run).runner)
         result = await self._run(check, tree, tests, passed_before, is_writable=not is_test)
         if is_test and not result.is_passed and _READ_ONLY.search(result.output):
             return await self._run(check, tree, tests, passed_before, is_writable=True)
