@@ -6,7 +6,7 @@ Owns the events only. Must not know how they are shown.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from masterplan.core.money import Spend
@@ -28,14 +28,14 @@ Phase = Literal[
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: which phase, which module, which model on which rung, money so far."""
+    """One thing that happened: phase, module, model, rung and the money so far."""
 
     phase: Phase
     text: str
     module: str = ""
     model: str = ""
     rung: str = ""
-    spend: Spend = Spend()
+    spend: Spend = field(default_factory=Spend)
 
 
 Listener = Callable[[Event], None]
