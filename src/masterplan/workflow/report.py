@@ -72,6 +72,7 @@ class Money:
     accepted: AcceptedCost
     premium: PremiumShare
     unknown_attempts: int = 0
+    by_module: tuple[SpendLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class RunReport:
                 "total": _spend(money.total),
                 "by_role": {line.key: _spend(line.spend) for line in money.by_role},
                 "by_model": {line.key: _spend(line.spend) for line in money.by_model},
+                "by_module": {line.key: _spend(line.spend) for line in money.by_module},
                 "per_accepted_module_nano": money.accepted.nano_per_module,
                 "is_lower_bound": money.accepted.is_lower_bound,
                 "unknown_attempts": money.unknown_attempts,

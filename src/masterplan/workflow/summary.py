@@ -61,6 +61,7 @@ async def _money(context: Context) -> Money:
         total=total(rows),
         by_role=tuple(spend_by(rows, "role")),
         by_model=tuple(spend_by(rows, "model")),
+        by_module=tuple(spend_by(rows, "module")),
         accepted=cost_per_accepted(rows, accepted),
         premium=premium_share(rows, premium),
         unknown_attempts=sum(row.outcome == "unknown" for row in rows),

@@ -1,0 +1,80 @@
+"""``masterplan apply RUN``: a verified run onto the user's files, all or nothing.
+
+Owns which run may be applied and the words. Must not write the user's files itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.cli.store import Store
+from masterplan.cli.workshop import drive, ensure_on_branch, open_repo
+from masterplan.core.errors import InputError
+from masterplan.workflow.apply import apply
+from masterplan.workflow.worktree import Repo
+
+
+@click.command("apply")
+@click.argument("run", required=False)
+@json_option
+@pass_frame
+def command(frame: Frame, run: str | None, is_json: bool) -> None:
+    """Bring a verified RUN onto your files: all of it or nothing. Commits nothing.
+
+    RUN is an id, the beginning of one, or nothing: the newest verified run.
+
+    \b
+    --json: run, commit, apply (its id, for undo; empty where nothing had to change), written,
+    deleted.
+    """
+    repo = open_repo(Path.cwd())
+    store = Store(repo.root)
+    name = store.find_run(run, "verified")
+    report = store.report(name)
+    commit, base = str(report.get("commit", "")), str(report.get("base", ""))
+    if report.get("status") != "verified" or not commit:
+        raise InputError(
+            "apply.not_verified",
+            f"run {name} is not verified: {report.get('reason') or 'it has not ended'}",
+            name,
+            f"masterplan build --resume {name}",
+        )
+    told = apply_report(repo, name, commit, base, is_json=is_json)
+    if is_json:
+        emit_json(told)
+
+
+def apply_report(
+    repo: Repo, run: str, commit: str, base: str, *, is_json: bool
+) -> dict[str, object]:
+    """Apply a run and say what was changed."""
+    ensure_on_branch(repo)
+
+    async def work() -> dict[str, object]:
+        done = apply(repo, commit, base)
+        return {
+            "run": run,
+            "commit": commit,
+            "apply": done.id,
+            "written": list(done.written),
+            "deleted": list(done.deleted),
+        }
+
+    told = drive(work())
+    if not is_json:
+        if not told["apply"]:
+            say(f"run {run} is on your files already; nothing was changed")
+        else:
+            say(f"applied run {run}:")
+            say(f"  wrote {path}" for path in _texts(told["written"]))
+            say(f"  deleted {path}" for path in _texts(told["deleted"]))
+            say(f"next: look at it and commit it, or `masterplan undo {told['apply']}`")
+    return told
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

@@ -1,0 +1,54 @@
+"""``masterplan undo``: take an applied run back.
+
+Owns which apply is meant and the words. Must not write the user's files itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.cli.workshop import open_repo
+from masterplan.core.errors import InputError
+from masterplan.workflow.apply import list_applied, undo
+
+
+@click.command("undo")
+@click.argument("apply_id", metavar="APPLY", required=False)
+@click.option("--list", "is_listed", is_flag=True, help="List what can be taken back.")
+@json_option
+@pass_frame
+def command(frame: Frame, apply_id: str | None, is_listed: bool, is_json: bool) -> None:
+    """Put back what an APPLY changed; by default the newest one.
+
+    \b
+    --json: undone, written, deleted; with --list applied (id, written, deleted, oldest first).
+    """
+    repo = open_repo(Path.cwd())
+    known = list_applied(repo)
+    if is_listed:
+        if is_json:
+            emit_json({"applied": [asdict(one) for one in known]})
+        else:
+            say(
+                [f"{one.id}: {len(one.written)} written, {len(one.deleted)} deleted"
+                 for one in known] or ["nothing is applied"]
+            )  # fmt: skip
+        return
+    if apply_id is None:
+        if not known:
+            raise InputError(
+                "undo.nothing", "nothing is applied here", str(repo.root), "masterplan apply RUN"
+            )
+        apply_id = known[-1].id
+    done = undo(repo, apply_id)
+    if is_json:
+        emit_json({"undone": done.id, "written": list(done.written), "deleted": list(done.deleted)})
+    else:
+        say(f"took back {done.id}:")
+        say(f"  restored {path}" for path in done.written)
+        say(f"  removed {path}" for path in done.deleted)
