@@ -16,7 +16,7 @@ from masterplan.core.errors import BuildError, InputError, MasterplanError
 from masterplan.core.message import COMPLETE_STOPS
 from masterplan.core.money import Spend
 from masterplan.core.task import Task
-from masterplan.dialects import codec
+from masterplan.dialects import codec, unfold
 from masterplan.pipe import Pipe, Reply
 
 if TYPE_CHECKING:
@@ -214,7 +214,14 @@ def _transport(asker: Asker, replies: list[Reply]) -> httpx2.AsyncBaseTransport:
             decision = replies[-1].decision if replies else asker.decision
             reply = await asker.pipe.call(asker.task, parsed, decision=decision)
             replies.append(reply)
-            body, _ = dialect.write_response(reply.response)
-            return httpx2.Response(200, content=body, headers={"content-type": "application/json"})
+            if parsed.is_stream:
+                # The client streams by itself where much output is allowed.
+                writer = dialect.stream_writer(parsed)
+                body = b"".join(writer.write(event) for event in unfold(reply.response))
+                media_type = "text/event-stream"
+            else:
+                body, _ = dialect.write_response(reply.response)
+                media_type = "application/json"
+            return httpx2.Response(200, content=body, headers={"content-type": media_type})
 
     return PipeTransport()
