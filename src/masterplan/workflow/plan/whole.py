@@ -142,7 +142,14 @@ def _with_example_tests(spec: Spec, module: Module) -> Module:
             "test_files": {**module.test_files, **new},
             "acceptance": (
                 *module.acceptance,
-                Acceptance(id=f"{module.id}.examples", run=command),
+                Acceptance(id=_free_id(spec, f"{module.id}.examples"), run=command),
             ),
         }
     )
+
+
+def _free_id(spec: Spec, wanted: str) -> str:
+    """Return an acceptance id that the planner did not use itself."""
+    taken = {check.id for module in spec.modules for check in module.acceptance}
+    options = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in options if name not in taken)
