@@ -9,25 +9,25 @@ import pytest
 from example_case import Case, ensure_browser, judge_all, run_in
 
 WRONG = {
-    "slug keeps letters outside ASCII": (
+    "slug splits at blanks alone": (
         "text-toolkit",
         "textkit/slug.py",
-        '"[^a-z0-9]+"',
-        r'"[\\W_]+"',
+        "title.lower().split()",
+        'filter(None, title.lower().split(" "))',
         "slug.held-out",
     ),
-    "slug keeps dashes at its ends": (
+    "slug has a dash for each blank": (
         "text-toolkit",
         "textkit/slug.py",
-        '.strip("-")',
-        "",
+        ".split()",
+        '.split(" ")',
         "slug.examples",
     ),
-    "a word may hold digits": (
+    "a word loses its marks": (
         "text-toolkit",
         "textkit/words.py",
-        r"[^\W\d_]+",
-        r"\w+",
+        "text.lower().split()",
+        '(word.strip(".,!") for word in text.lower().split())',
         "words.held-out",
     ),
     "words count in any case": (
@@ -40,15 +40,15 @@ WRONG = {
     "the report counts all words": (
         "text-toolkit",
         "textkit/report.py",
-        "len(",
-        "sum(v for v in ",
+        "len(count_words(text))",
+        "sum(count_words(text).values())",
         "report.examples",
     ),
-    "the report splits at spaces": (
+    "the report names what has no title": (
         "text-toolkit",
         "textkit/report.py",
-        "count_words(text)",
-        "set(text.lower().split())",
+        "slugify(title)}",
+        "slugify(title) or 'untitled'}",
         "report.held-out",
     ),
     "a mark that begins a value begins a comment": (
