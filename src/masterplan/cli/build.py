@@ -146,8 +146,7 @@ async def build_run(frame: Frame, workshop: Workshop, job: Job, progress: Progre
 
 def _with_proposal(store: Store, report: RunReport) -> RunReport:
     proposed = parse_spec(report.proposed_spec, "the planner's change")
-    folder = store.root / ".masterplan" / "specs" / proposed.id
-    path = shown_path(store.write_spec(proposed, folder))
+    path = shown_path(store.write_spec(proposed, store.proposal_folder(report.run)))
     step = (
         f"read the change in {path}, then `masterplan approve {path}` "
         f"and `masterplan build --resume {report.run}`"

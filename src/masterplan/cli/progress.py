@@ -76,7 +76,8 @@ class Progress:
             event = Event(
                 event.phase, event.text, event.module, before.model, before.rung, event.spend
             )
-        self._rows[event.module] = event
+        if event.phase != "done":
+            self._rows[event.module] = event
         line = self._line(event)
         if self._live is None:
             if line != self._last:

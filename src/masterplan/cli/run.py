@@ -126,6 +126,7 @@ async def _run(
         if not manner.is_json:
             show_plan(plan, progress)
         where = shown_path(plan.path)
+        frame.resume_hint = f"masterplan approve {where}"
         ensure_ready(plan.verdict, where)
         if not manner.is_sure and not ask(_question(plan)):
             raise SpecError(

@@ -145,18 +145,19 @@ class Store:
         """Return how a run ended; empty where it has not."""
         return str(self.report(run).get("status", ""))
 
+    def proposal_folder(self, run: str) -> Path:
+        """Return where a planner's change to a run's spec waits for a person."""
+        return self.run_folder(run) / "proposed"
+
     def run_spec(self, run: str) -> tuple[Spec, Path]:
-        """Return the spec a run goes on with and its file: a later approved revision, if any."""
-        folder = self.run_folder(run)
-        own = self.read_spec(folder / SPEC)
-        origin = Path(str(_load(folder / RUN_NOTE).get("spec", folder / SPEC)))
-        revised = self.root / PRIVATE / "specs" / own.id / SPEC
-        for path in dict.fromkeys((origin, revised)):
-            if path.is_file():
-                other = self.read_spec(path)
-                if other.id == own.id and other.revision > own.revision and other.approval:
-                    return other, path
-        return own, origin
+        """Return the spec a run goes on with and its file: an approved change of it, if any."""
+        own = self.run_folder(run) / SPEC
+        proposed = self.proposal_folder(run) / SPEC
+        if proposed.is_file():
+            spec = self.read_spec(proposed)
+            if spec.approval is not None:
+                return spec, proposed
+        return self.read_spec(own), own
 
     def _known(self, what: str, file: str) -> dict[str, Path]:
         folder = self.root / PRIVATE / what

@@ -23,14 +23,14 @@ from typing import Any, TypeVar
 from masterplan.cli.frame import Frame
 from masterplan.cli.output import say
 from masterplan.cli.progress import Progress
-from masterplan.core.errors import InputError, PolicyError, WorkspaceError
+from masterplan.core.errors import PolicyError, WorkspaceError
 from masterplan.sandbox import find_cage
 from masterplan.workflow import git
 from masterplan.workflow.apply import recover
 from masterplan.workflow.builders import Builder
 from masterplan.workflow.open import open_pipe
 from masterplan.workflow.plan.planner import Planner
-from masterplan.workflow.repo import POLICY, PRIVATE
+from masterplan.workflow.repo import POLICY
 from masterplan.workflow.site import Site
 from masterplan.workflow.worktree import Repo
 
@@ -141,7 +141,7 @@ def ensure_plannable(repo: Repo, brief: Path, *, allow_dirty: bool) -> None:
             )
         return
     ensure_on_branch(repo)
-    changed = [path for path in _uncommitted(repo) if repo.root / path != brief.resolve()]
+    changed = repo.uncommitted(str(brief))
     if changed and not allow_dirty:
         raise WorkspaceError(
             "workspace.dirty",
@@ -224,23 +224,6 @@ def git_name(root: Path) -> str:
         return git.at(root).line("config", "--get", "user.name")
     except (WorkspaceError, subprocess.SubprocessError):
         return ""
-
-
-def ensure_named(value: str, what: str) -> None:
-    """Refuse an option that is there and says nothing."""
-    if not value.strip():
-        raise InputError("cli.empty", f"{what} is empty", what)
-
-
-def _uncommitted(repo: Repo) -> list[str]:
-    user = git.at(repo.root).with_filters_off()
-    listed = user.run(
-        *("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"),
-        *("--ignore-submodules=dirty", "--", "."),
-        *(f":(exclude,top){PRIVATE}", f":(exclude,top){POLICY}"),
-    )
-    entries = listed.decode(errors="surrogateescape").split("\0")[:-1]
-    return [entry[3:] for entry in entries]
 
 
 def _unhidden(root: Path) -> list[Path]:

@@ -99,18 +99,28 @@ class Repo:
         _keep(own / "repo.git" / "shallow", shallow)
         return fresh
 
-    def is_dirty(self) -> bool:
-        """Tell whether the user has uncommitted work, ``.masterplan`` and the policy aside."""
+    def is_dirty(self, brief: str = "") -> bool:
+        """Tell whether the user has uncommitted work; see ``uncommitted``."""
+        return bool(self.uncommitted(brief))
+
+    def uncommitted(self, brief: str = "") -> tuple[str, ...]:
+        """List changed and untracked paths; ``.masterplan``, policy and brief do not count.
+
+        ``brief`` is the file that a plan is made from: it is read where it lies.
+        """
         if not self.has_git:
-            return False
+            return ()
         user = git.at(self.root).with_filters_off()
-        return bool(
-            user.run(
-                *("status", "--porcelain=v1", "-z", "--untracked-files=normal"),
-                *("--ignore-submodules=dirty", "--", "."),
-                *(f":(exclude,top){PRIVATE}", f":(exclude,top){POLICY}"),
-            )
+        listed = user.run(
+            *("status", "--porcelain=v1", "-z", "--no-renames"),
+            # A folder that is untracked as a whole could hide that only the brief is in it.
+            f"--untracked-files={'all' if brief else 'normal'}",
+            *("--ignore-submodules=dirty", "--", "."),
+            *(f":(exclude,top){PRIVATE}", f":(exclude,top){POLICY}"),
         )
+        entries = listed.decode(errors="surrogateescape").split("\0")[:-1]
+        own = Path(brief).resolve() if brief else None
+        return tuple(entry[3:] for entry in entries if self.root / entry[3:] != own)
 
     def paths_at(self, commit: str) -> tuple[str, ...]:
         """List the files of a commit, sorted; symlinks and submodules are left out."""

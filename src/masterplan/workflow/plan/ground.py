@@ -55,21 +55,25 @@ def survey(repo: Repo, brief: Brief, window_tokens: int) -> Ground:
     base = Base(
         repo=repo.root.name if repo.has_git else "",
         commit=repo.base_commit,
-        dirty=repo.is_dirty() if repo.has_git else False,
+        dirty=repo.is_dirty(brief.source),
         files_read=read,
     )
     return Ground(base, shas, dict(sorted(texts.items())))
 
 
 def planning_task(brief: Brief, run: str, ground: Ground) -> Task:
-    """Return the planning of a brief as a task for the router."""
+    """Return the planning of a brief as a task for the router.
+
+    The sizes are the least a planner must hold at once, one step of it: a small window is no
+    reason to refuse a model that plans step by step.
+    """
     size = sum(map(len, ground.texts.values())) // BYTES_PER_TOKEN
     return Task(
         text=brief.text,
         kind="planning",
         role="planner",
-        input_tokens=len(brief.text) // BYTES_PER_TOKEN + size + 2_000,
-        output_tokens=6_000,
+        input_tokens=len(brief.text) // BYTES_PER_TOKEN + size + 500,
+        output_tokens=1_500,
         run=run,
         lane="plan",
         purpose="plan",
