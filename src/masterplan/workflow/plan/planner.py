@@ -39,6 +39,9 @@ MAX_RETURNS = 2
 
 EVIDENCE_CHARS = 1_500
 
+LEAST_WINDOW_TOKENS = 6_000
+"""The window the repository is first surveyed for, before it is known who plans."""
+
 Judge = Callable[[Spec], Awaitable[Verdict]]
 
 
@@ -68,7 +71,7 @@ class Planner:
 
     async def plan(self, brief: Brief, repo: Repo, judge: Judge) -> Planned:
         """Draft a spec until the gate is content, at most ``MAX_RETURNS`` times anew."""
-        ground = survey(repo, brief, 8_000)
+        ground = survey(repo, brief, LEAST_WINDOW_TOKENS)
         task = self._chosen(planning_task(brief, self.run, ground))
         decision = self.pipe.router.route(task)
         card = self.pipe.catalog.card(decision.model)
