@@ -14,11 +14,12 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.spec import Module, check_contract
+from masterplan.spec import Acceptance, Module, check_contract
 from masterplan.workflow.context import Context, granted
 from masterplan.workflow.failure import Failed
 from masterplan.workflow.journal import hash_of
 from masterplan.workflow.judge import CheckResult, Judge, find_gaming
+from masterplan.workflow.judge.batch import Part, can_join, run_joined, run_together
 from masterplan.workflow.trees import Files, Trees
 from masterplan.workflow.write import check_path, is_protected
 
@@ -77,7 +78,8 @@ class Ground:
         if key not in self.measured:
             name = f"{module.id}.base"
             tree = await self.trees.lay(name, files, self.rights)
-            checks = [await self.judge.run(check, tree, tests) for check in module.acceptance]
+            parts = [Part(check, tests) for check in module.acceptance]
+            checks = await run_together(self.judge, tree, parts)
             await self.trees.remove(name)
             self.measured[key] = tuple(checks)
         return self.measured[key]
@@ -152,7 +154,8 @@ async def _verify(
         refusals, notes = await _inspect(context, module, files, proposed)
         if refusals:
             return Verification(commit, tuple(refusals), (), tuple(notes))
-        checks = await _run_checks(context, module, tree, tests, before)
+        passed = {result.id: result.passed for result in before}
+        checks = await _Checks(context, module, files, tests, passed).run(tree)
         return Verification(commit, (), checks, tuple(notes))
     except WorkspaceError as error:
         return Verification(refusals=(str(error),))
@@ -187,31 +190,43 @@ async def _inspect(
     return refusals, notes
 
 
-async def _run_checks(
-    context: Context,
-    module: Module,
-    tree: Path,
-    tests: Mapping[str, str],
-    before: tuple[CheckResult, ...],
-) -> tuple[CheckResult, ...]:
-    """Run what the builder was shown, then, only if that passed, what it was not.
+@dataclass(frozen=True)
+class _Checks:
+    """A candidate's acceptance: what the builder was shown, then what it was not."""
 
-    No check writes to the tree (those that must get a copy), so one checkout serves them all.
-    """
-    passed = {result.id: result.passed for result in before}
-    results: list[CheckResult] = []
-    seen = dict(tests)
-    for visibility in ("builder", "held_out"):
-        checks = [check for check in module.acceptance if check.visibility == visibility]
-        if not checks or any(not result.is_passed for result in results):
-            continue
-        if visibility == "held_out":
-            seen |= module.held_out_files
-            await context.trees.add(tree, module.held_out_files, granted(context.spec))
-        for check in checks:
-            base = passed.get(check.id) if check.phase == "stay_green" else None
-            results.append(await context.judge.run(check, tree, seen, passed_before=base))
-    return tuple(results)
+    context: Context
+    module: Module
+    files: Files
+    tests: Mapping[str, str]
+    before: Mapping[str, tuple[str, ...]]
+
+    async def run(self, tree: Path) -> tuple[CheckResult, ...]:
+        """Run all; held-out checks only decide once the shown ones passed.
+
+        No check writes to the tree (those that must get a copy), so one checkout serves them all.
+        If all pass in one go nothing is shown to anybody, so hidden and shown may share a run.
+        """
+        hidden = self.module.held_out_files
+        parts = [self._part(check) for check in self.module.acceptance]
+        rights = granted(self.context.spec)
+        if hidden and can_join(parts):
+            await self.context.trees.add(tree, hidden, rights)
+            together = await run_joined(self.context.judge, tree, parts)
+            if together is not None and all(result.is_passed for result in together):
+                return tuple(together)
+            tree = await self.context.trees.lay(tree.name, self.files, rights)
+        shown = [part for part in parts if part.check.visibility == "builder"]
+        results = await run_together(self.context.judge, tree, shown)
+        held = [part for part in parts if part.check.visibility == "held_out"]
+        if held and all(result.is_passed for result in results):
+            await self.context.trees.add(tree, hidden, rights)
+            results += await run_together(self.context.judge, tree, held)
+        return tuple(results)
+
+    def _part(self, check: Acceptance) -> Part:
+        is_held = check.visibility == "held_out"
+        tests = {**self.tests, **self.module.held_out_files} if is_held else self.tests
+        return Part(check, tests, self.before.get(check.id, ()))
 
 
 def failed_of(module: Module, verification: Verification) -> Failed:

@@ -34,7 +34,8 @@ _MIB = 1024 * 1024
 class CheckResult:
     """How one acceptance command ended. ``reason`` is empty where it passed.
 
-    ``passed`` are the ids of the tests that passed, for what must stay green.
+    ``passed`` are the ids of the tests that passed, for what must stay green; ``failed`` those
+    that did not, and the files that could not be collected.
     """
 
     id: str
@@ -44,6 +45,7 @@ class CheckResult:
     wall_s: float = 0.0
     cage: str = ""
     passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     exit_code: int | None = None
 
     @property
@@ -194,6 +196,7 @@ def _result(
         run.wall_s,
         run.cage,
         tuple(sorted(evidence.passed)),
+        tuple(sorted({*evidence.failed, *evidence.unread})),
         run.exit_code,
     )
 
