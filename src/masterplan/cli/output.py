@@ -35,8 +35,13 @@ def json_option(function: Decorated) -> Decorated:
 
 
 def emit_json(value: object) -> None:
-    """Print one JSON document: UTF-8, sorted keys, two spaces."""
+    """Print one JSON document: UTF-8, sorted keys, two spaces.
+
+    What could act on a terminal is written as JSON's own escape: the same value, but visible.
+    """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2)
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
     click.echo(text.encode("utf-8", "backslashreplace"))
 
 

