@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from masterplan.core.money import Spend
@@ -15,12 +16,15 @@ from masterplan.core.task import COMMODITY_KINDS
 from masterplan.core.usage import Usage
 from masterplan.ledger.record import AttemptRow
 
-Grouping = Literal["run", "module", "role", "model", "kind", "provider", "lane", "purpose"]
+Grouping = Literal["run", "module", "role", "model", "kind", "provider", "lane", "purpose", "day"]
 
 
 @dataclass(frozen=True)
 class SpendLine:
-    """What one group spent. ``unknown_worst_nano`` bounds its unknown part where that is known."""
+    """What one group spent. ``unknown_worst_nano`` bounds its unknown part where that is known.
+
+    ``duration_s`` is the time of its calls one after the other, as far as it is known.
+    """
 
     key: str
     spend: Spend
@@ -28,6 +32,7 @@ class SpendLine:
     usage: Usage
     unknown_worst_nano: int
     unbounded_count: int
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,11 @@ def total(rows: Iterable[AttemptRow]) -> Spend:
 
 
 def spend_by(rows: Iterable[AttemptRow], by: Grouping) -> list[SpendLine]:
-    """Return one line a group, the dearest first."""
+    """Return one line a group, the dearest first; a day is the UTC day a call was started."""
     groups: dict[str, list[AttemptRow]] = {}
     for row in rows:
-        groups.setdefault(getattr(row, by), []).append(row)
+        key = _day(row) if by == "day" else getattr(row, by)
+        groups.setdefault(key, []).append(row)
     lines = [_line(key, group) for key, group in groups.items()]
     return sorted(lines, key=lambda line: (-line.spend.known_nano, line.key))
 
@@ -115,7 +121,13 @@ def _line(key: str, rows: list[AttemptRow]) -> SpendLine:
         usage = usage.plus(row.usage)
     unknown = [row for row in rows if row.cost.nano is None]
     bounds = [row.worst_case_nano for row in unknown if row.worst_case_nano is not None]
-    return SpendLine(key, total(rows), len(rows), usage, sum(bounds), len(unknown) - len(bounds))
+    unbounded = len(unknown) - len(bounds)
+    seconds = sum(row.duration_s or 0.0 for row in rows)
+    return SpendLine(key, total(rows), len(rows), usage, sum(bounds), unbounded, seconds)
+
+
+def _day(row: AttemptRow) -> str:
+    return f"{datetime.fromtimestamp(row.started_at, UTC):%Y-%m-%d}"
 
 
 def _part(part: int, whole: int) -> float | None:

@@ -1,0 +1,103 @@
+"""Attempts as rows for other programs: JSON lines with everything, CSV for spreadsheets.
+
+Owns that an unknown figure is empty and never 0, that no cell is a formula, and that no text acts
+on a terminal. Must not know where the rows come from.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from masterplan.core.money import NANO_PER_USD
+from masterplan.ledger import AttemptRow
+from masterplan.sandbox.neutralise import neutralise
+
+Cell = str | int | float | bool | None
+
+_PLAIN = (
+    "id", "run", "module", "role", "kind", "lane", "purpose", "try_number", "provider", "model",
+    "requested_model", "served_model", "effort", "outcome", "status", "error_code", "retry_of",
+    "is_free", "is_held", "price_version", "worst_case_nano", "request_hash", "duration_s",
+    "first_token_s",
+)  # fmt: skip
+_TIMES = ("started_at", "ended_at", "expires_at")
+_FORMULA = tuple("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+                 "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
+
+
+def as_records(rows: Iterable[AttemptRow]) -> list[dict[str, object]]:
+    """Return each attempt as one flat object, with the decision behind it."""
+    return [_record(row) for row in rows]
+
+
+def as_jsonl(rows: Iterable[AttemptRow]) -> str:
+    """Return one JSON object a line; everything outside ASCII is escaped."""
+    return "".join(json.dumps(_record(row), sort_keys=True) + "\n" for row in rows)
+
+
+def as_csv(rows: Iterable[AttemptRow]) -> str:
+    """Return a table with a header; decisions are left out, they are in the JSON."""
+    out = io.StringIO()
+    # Every text is quoted: a cell with another separator in it stays one cell.
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(value) for value in _flat(row).values()])
+    return out.getvalue()
+
+
+def _record(row: AttemptRow) -> dict[str, object]:
+    return {**_flat(row), "decision": _decision(row.decision_json)}
+
+
+def _decision(text: str) -> object:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
+
+
+def _flat(row: AttemptRow) -> Mapping[str, Cell]:
+    cost = row.cost
+    flat: dict[str, Cell] = {name: getattr(row, name) for name in _PLAIN}
+    flat |= {name: _time(getattr(row, name)) for name in _TIMES}
+    # What is not known has no count: a 0 would be one.
+    is_known = row.usage.source != "unknown"
+    usage = asdict(row.usage)
+    flat |= {"usage_source": usage.pop("source")}
+    flat |= {name: count if is_known else None for name, count in usage.items()}
+    return flat | {
+        "cost_nano": cost.nano,
+        "cost_usd": None if cost.nano is None else f"{Decimal(cost.nano) / NANO_PER_USD:.9f}",
+        "cost_quality": cost.quality,
+        "cost_method": cost.method,
+    }
+
+
+def _time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _cell(value: Cell) -> Cell:
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = neutralise(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+COLUMNS = (
+    *_PLAIN, *_TIMES, "usage_source", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "cost_nano", "cost_usd",
+    "cost_quality", "cost_method",
+)  # fmt: skip
+"""The columns of the CSV, in this order."""

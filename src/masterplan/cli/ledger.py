@@ -1,0 +1,116 @@
+"""``masterplan ledger``: verify the books, write them out, copy them.
+
+Owns the options and the words. Must not know how books are kept: the ledger's room does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from masterplan.cli.books import books_path, open_books
+from masterplan.cli.export import as_csv, as_jsonl, as_records
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.core.errors import InputError, LedgerError, Problem
+from masterplan.ledger import Ledger
+from masterplan.ledger.verify import find_problems
+
+_WAIT_S = 10.0
+_WRONG_PLACE = "ledger.not_found"
+
+
+@click.group("ledger")
+def command() -> None:
+    """Verify, export and back up the books."""
+
+
+@command.command("verify")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@json_option
+@pass_frame
+def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
+    """Check every entry, hash and balance of the books, or of the backup FILE; 6: damaged."""
+    path = books_path(frame.env) if file is None else file.absolute()
+    if file is None:
+        counts = _check_books(path)
+    else:
+        _ensure_whole(path)
+        counts = {}
+    if is_json:
+        emit_json({"ledger": str(path), "is_whole": True, **counts})
+    else:
+        listed = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        say(f"{path} is whole{f': {listed}' if listed else ''}")
+
+
+@command.command("export")
+@click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl")
+@click.option("--run", metavar="ID", help="Only this run.")
+@json_option
+@pass_frame
+def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
+    """Write every attempt to standard output: one JSON object or one CSV row each."""
+    with open_books(frame.env) as ledger:
+        rows = ledger.attempts(run=run)
+        if run is not None and not rows and ledger.run(run) is None:
+            last = ", ".join(one.id for one in ledger.runs()[-3:])
+            mend = f"the last runs are {last}" if last else "no run was recorded yet"
+            raise InputError(
+                "ledger.no_run", f"there is no run {run[:80]!r} in the books", mend=mend
+            )
+    if is_json:
+        emit_json({"attempts": as_records(rows)})
+        return
+    text = as_csv(rows) if form == "csv" else as_jsonl(rows)
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@pass_frame
+def backup(frame: Frame, file: Path, is_json: bool) -> None:
+    """Copy the books to FILE, which must not exist, while others go on writing."""
+    target = file.absolute()
+    with open_books(frame.env) as ledger:
+        ledger.backup(target)
+    _ensure_whole(target)
+    size_bytes = target.stat().st_size
+    if is_json:
+        emit_json({"path": str(target), "size_bytes": size_bytes, "is_whole": True})
+    else:
+        say(f"the books are copied to {target} ({size_bytes:,} bytes), and the copy is whole")
+
+
+def _check_books(path: Path) -> dict[str, int]:
+    try:
+        with Ledger.open(path, must_exist=True) as ledger:
+            problems = ledger.verify()
+            counts = {"attempts": len(ledger.attempts()), "runs": len(ledger.runs())}
+    except LedgerError as error:
+        # Opening ends at the first complaint; the whole file is read for the others.
+        if not path.is_file() or error.code not in ("ledger.damaged", "ledger.foreign"):
+            raise
+        problems = find_problems(path, _WAIT_S) or list(error.problems) or [_problem(error)]
+    _tell(path, problems)
+    return counts
+
+
+def _ensure_whole(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerError(_WRONG_PLACE, "there is no ledger here", str(path), "name another file")
+    _tell(path, find_problems(path, _WAIT_S))
+
+
+def _tell(path: Path, problems: list[Problem]) -> None:
+    if problems:
+        first = problems[0]
+        raise LedgerError(
+            first.code, first.message, first.where or str(path), first.mend, tuple(problems)
+        )
+
+
+def _problem(error: LedgerError) -> Problem:
+    return Problem(error.code, error.message, error.where, error.mend)

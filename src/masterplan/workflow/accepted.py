@@ -1,0 +1,58 @@
+"""Which modules a run's journal shows as accepted: verified, and not changed by the planner since.
+
+Owns that reading of the steps; ``verify`` and ``repair`` write them. Must not know money or runs
+that are still going: what was recorded is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import TypeAdapter, ValidationError
+
+from masterplan.core.errors import LedgerError
+from masterplan.ledger import StepRow
+from masterplan.spec import parse_spec
+from masterplan.workflow.repair import STEP, Revision
+from masterplan.workflow.verify import Verification
+
+_VERIFICATION: TypeAdapter[Verification] = TypeAdapter(Verification)
+_REVISION: TypeAdapter[Revision] = TypeAdapter(Revision)
+_VERIFY = "verify"
+
+
+def accepted_modules(steps: Iterable[StepRow]) -> list[str]:
+    """Return the accepted modules of one run's steps, in the order they were accepted.
+
+    Raises LedgerError where a step is written in a form of another version.
+    """
+    accepted: dict[str, None] = {}
+    for step in steps:
+        try:
+            _follow(step, accepted)
+        except ValidationError as error:
+            raise LedgerError(
+                "ledger.other_form",
+                f"step {step.name!r} cannot be read by this version",
+                where=step.run,
+                mend="use the Masterplan version that the run was made with",
+            ) from error
+    return list(accepted)
+
+
+def _follow(step: StepRow, accepted: dict[str, None]) -> None:
+    what, _, module = step.name.partition(" ")
+    if what == STEP:
+        for name in set(accepted) - _kept(step.result_json, accepted):
+            del accepted[name]
+    elif what == _VERIFY:
+        accepted.pop(module, None)
+        if _VERIFICATION.validate_json(step.result_json).is_verified:
+            accepted[module] = None
+
+
+def _kept(result_json: str, accepted: Iterable[str]) -> set[str]:
+    revision = _REVISION.validate_json(result_json)
+    if not revision.text:
+        return set(accepted)  # the planner's answer was refused: nothing changed
+    return set(parse_spec(revision.text).change_log[-1].keep)
