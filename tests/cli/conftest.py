@@ -1,3 +1,4 @@
 """Fixtures of the command line's tests."""
 
 from cli_case import home, run  # noqa: F401
+from workflow_case import project  # noqa: F401
