@@ -102,7 +102,9 @@ async def test_example_solution_turns_each_acceptance_green(case: Case, tmp_path
             for name, result in results.items()
             if not result.is_passed
         }
-    for smoke in case.spec.integration.smoke:
+    # The last module's acceptance has run over this very tree: what is among it has been seen.
+    seen = {item.run for item in case.modules[-1].acceptance}
+    for smoke in (smoke for smoke in case.spec.integration.smoke if smoke.run not in seen):
         result = await run_in(tree, smoke.run)
         assert result.outcome == "passed", result.output
         assert smoke.expect in ("exit 0", result.output.strip())
