@@ -158,3 +158,10 @@ def test_check_path_when_taken_then_stays_inside(path: str, is_written: bool) ->
         assert "" not in parts
         assert ".git" not in [part.casefold() for part in parts]
         assert path.isprintable()
+
+
+@pytest.mark.parametrize("path", ["masterplan.toml", "MASTERPLAN.TOML", ".masterplan/specs/a.json"])
+def test_check_path_when_it_is_ours_then_refuses_reading_too(path: str) -> None:
+    problem = check_path(path)
+    assert problem is not None
+    assert problem.code == "path.ours"

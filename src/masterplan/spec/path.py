@@ -55,6 +55,11 @@ def check_path(path: str, *, is_written: bool = False) -> Problem | None:
     return _protected(path) if is_written else None
 
 
+def is_protected(path: str) -> bool:
+    """Tell whether a path steers tools (CI, hooks, lock files, conftest.py …), not the program."""
+    return _protected(path) is not None
+
+
 def path_key(path: str) -> str:
     """Return what two paths share when some file system takes them for one file."""
     return unicodedata.normalize("NFKC", path).casefold()
@@ -96,6 +101,8 @@ def _characters(path: str) -> Problem | None:
 
 
 def _parts(path: str) -> Problem | None:
+    if path_key(path).split("/")[0] in {".masterplan", "masterplan.toml"}:
+        return _problem("ours", path, "belongs to Masterplan", "Choose another path.")
     for part in path.split("/"):
         if part == "..":
             mend = "Remove '..': every path is relative to the repository's root."
@@ -122,7 +129,7 @@ def _part(path: str, part: str) -> Problem | None:
     if _DEVICES.fullmatch(part):
         mend = "Choose another name."
         return _problem("reserved", path, f"names the device {part.split('.')[0]!r}", mend)
-    if part.casefold() == ".git":
+    if part.casefold() == ".git" or re.fullmatch(r"git~\d+", part, re.IGNORECASE):
         mend = "Leave git's own files out of the spec."
         return _problem("git", path, "lies inside git's own directory", mend)
     return None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
+from masterplan.spec.path import check_path
 from masterplan.workflow.beneath import Beneath
 from masterplan.workflow.git import Change
-from masterplan.workflow.path import check_path
 from masterplan.workflow.repo import PRIVATE, make_private_folder
 from masterplan.workflow.undo import Journal, Move, OnStep, digest, locked
 from masterplan.workflow.worktree import Repo

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
+from masterplan.spec.path import check_path
 from masterplan.workflow.beneath import Beneath
 from masterplan.workflow.git import Change, GitError
-from masterplan.workflow.path import check_path
 from masterplan.workflow.repo import PRIVATE, Repo
 
 __all__ = ["Repo", "RunTree"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
+from masterplan.spec.path import check_path, is_protected
 from masterplan.workflow.beneath import Beneath
-from masterplan.workflow.path import check_path, is_protected
 
 __all__ = ["check_path", "is_protected", "read_beneath", "write_beneath"]
 
