@@ -109,8 +109,8 @@ usercustomize.py lib/usercustomize.py evil.pth src/evil.pth EVIL.PTH x.egg-link 
 .pytest.ini .coveragerc noxfile.py package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml
 poetry.lock uv.lock Pipfile.lock Cargo.lock composer.lock Gemfile.lock bun.lockb go.sum
 requirements/dev.lock .npmrc .yarnrc .yarnrc.yml .yarn/releases/y.cjs .pypirc pip.conf .netrc
-.cargo/config.toml .mvn/extensions.xml masterplan.toml MASTERPLAN.TOML .masterplan/specs/a/spec.json
-.masterplan .claude/settings.json .claude .mcp.json mcp.json .cursor/mcp.json .cursorrules
+.cargo/config.toml .mvn/extensions.xml
+.claude/settings.json .claude .mcp.json mcp.json .cursor/mcp.json .cursorrules
 .codex/config.toml .gemini/settings.json CLAUDE.md AGENTS.md docs/GEMINI.md .windsurfrules
 opencode.json .opencode/x .aider.conf.yml .bashrc .profile .zshrc .tool-versions mise.toml .ssh/config
 .aws/credentials .hg/hgrc .svn/x .gnupg/x
