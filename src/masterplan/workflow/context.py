@@ -41,9 +41,9 @@ class Context:
         return module
 
     async def spend(self, module: str | None = None) -> Spend:
-        """Return what the run, or one module of it, has cost so far."""
+        """Return what the run, or one module of it, has cost so far; open calls come later."""
         rows = await asyncio.to_thread(self.site.ledger.attempts, run=self.run, module=module)
-        return total(rows)
+        return total([row for row in rows if not row.is_open])
 
     async def tell(
         self, phase: Phase, text: str, module: str = "", rung: tuple[str, str] = ("", "")
