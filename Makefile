@@ -3,13 +3,15 @@ PY ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-$(shell cat requirements/dev.lock pyproject.toml scripts/setup.sh 2>/dev/null | sha256sum | cut -c1-12)
+# Tests are independent of each other; a worker a core, at least two.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 2 ] && echo $$n || echo 2)
 
-.PHONY: help setup test lint types imports unit lock clean
+.PHONY: help setup test demo lint types imports unit fix lock docs clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-setup: $(STAMP)  ## Make .venv with everything the tests need
+setup: $(STAMP)  ## Make .venv with everything the tests and the demo need
 
 $(STAMP):
 	PY="$(PY)" bash scripts/setup.sh
@@ -17,9 +19,12 @@ $(STAMP):
 
 test: setup lint types imports unit  ## Check and test everything
 
+demo: setup  ## Plan, build and verify a small package with the embedded models; no key needed
+	@bash scripts/demo.sh
+
 lint: setup
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench scripts
 
 types: setup
 	$(BIN)/mypy
@@ -28,13 +33,16 @@ imports: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --durations=15
 
 fix: setup  ## Format and mend what can be mended
-	$(BIN)/ruff check --fix src tests bench; $(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench scripts; $(BIN)/ruff format src tests bench scripts
+
+docs: setup  ## Write docs/cli.md anew from the commands' help
+	$(BIN)/python scripts/cli_docs.py
 
 lock: setup  ## Write requirements/dev.lock anew
 	bash scripts/lock.sh
 
 clean:  ## Remove what was built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .import_linter_cache

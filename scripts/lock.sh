@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Write the hash-locked list of everything `make test` installs. Names no index.
+# Write the hash-locked list of everything `make test` and `make demo` install. Names no index.
 set -euo pipefail
-.venv/bin/python -m pip install -q uv
+.venv/bin/python -m pip install -q --disable-pip-version-check uv
 .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-  --extra build --extra local pyproject.toml requirements/dev.in -o requirements/dev.lock
+  --extra build --extra local pyproject.toml requirements/dev.in -o requirements/dev.lock "$@"
