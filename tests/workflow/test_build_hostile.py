@@ -22,6 +22,7 @@ from masterplan.workflow.attempt import Try, assign
 from masterplan.workflow.build import build
 from masterplan.workflow.builders import Assignment, Builder, Proposal
 from masterplan.workflow.report import RunReport
+from masterplan.workflow.verify import find_refusals
 
 GOOD = right("a")
 DEEP = "held_out/../tests/test_a.py"
@@ -42,6 +43,13 @@ REFUSED: dict[str, Mapping[str, str | None]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
+def test_paths_when_not_the_modules_then_each_is_refused_with_a_reason(what: str) -> None:
+    one = make_spec([module("a")]).modules[0]
+    assert find_refusals(one, REFUSED[what])
+    assert not find_refusals(one, {"pkg/a.py": GOOD})
+
+
+@pytest.mark.parametrize("what", ["edits its frozen test", "climbs out", "nothing"])
 async def test_diff_when_outside_its_files_then_the_whole_of_it_is_refused(
     tmp_path: Path, what: str
 ) -> None:

@@ -44,6 +44,10 @@ async def begin(spec: Spec, site: Site, run_id: str, *, is_resumed: bool) -> Con
     now = _now(spec, site)
     known = site.ledger.find_step(run_id, _KEY)
     if known is None:
+        if is_resumed and site.ledger.run(run_id) is None:
+            raise BuildError(
+                "build.no_run", f"there is no run {run_id}", run_id, "build without --resume"
+            )
         if site.ledger.run(run_id) is None:
             site.ledger.start_run(_record(run_id, now))
         site.ledger.record_step(run_id, _KEY, "start the build", json.dumps(asdict(now)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from masterplan.sandbox import Cage, CageJob, Limits
 from masterplan.spec.schema import ThirdParty
+from masterplan.workflow.judge.tools import readable_for
 
 _MARK = "masterplan-answer "
 
@@ -78,13 +79,21 @@ class Environment:
             return dict.fromkeys(commands, True)
         tests = "; ".join(f"command -v {shlex.quote(p)} >/dev/null && echo {i}" for i, p in
                           enumerate(wanted))  # fmt: skip
-        job = CageJob(workdir=self.tree, path_dirs=self.tool_dirs, limits=Limits(wall_s=20))
+        job = self._job(20)
         result = await self.cage.run(f"{tests}; true", job=job)
         there = {wanted[int(line)] for line in result.output.split() if line.isdigit()}
         return {key: not program or program in there for key, program in programs.items()}
 
+    def _job(self, wall_s: float) -> CageJob:
+        return CageJob(
+            workdir=self.tree,
+            readonly=readable_for(self.tool_dirs),
+            path_dirs=self.tool_dirs,
+            limits=Limits(wall_s=wall_s),
+        )
+
     async def _ask(self, command: str) -> dict[str, list[str]] | None:
-        job = CageJob(workdir=self.tree, path_dirs=self.tool_dirs, limits=Limits(wall_s=60))
+        job = self._job(60)
         result = await self.cage.run(command, job=job)
         for line in reversed(result.output.splitlines()):
             if line.startswith(_MARK):

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from masterplan.core.errors import WorkspaceError
 from masterplan.spec import Acceptance, Module, check_contract
 from masterplan.workflow.context import Context, granted
+from masterplan.workflow.declare import declarations, needs_declarations
 from masterplan.workflow.failure import Failed
 from masterplan.workflow.journal import hash_of
 from masterplan.workflow.judge import CheckResult, Judge, find_gaming
@@ -151,7 +152,7 @@ async def _verify(
         tree = await context.trees.lay(name, files, granted(context.spec))
         own = sorted({*proposed, *(path for path in tests if path in module.test_files)})
         commit = await context.trees.commit(tree, own, f"Build {module.id}")
-        refusals, notes = await _inspect(context, module, files, proposed)
+        refusals, notes = await _inspect(context, module, (tree, files), proposed)
         if refusals:
             return Verification(commit, tuple(refusals), (), tuple(notes))
         passed = {result.id: result.passed for result in before}
@@ -164,9 +165,10 @@ async def _verify(
 
 
 async def _inspect(
-    context: Context, module: Module, files: Files, proposed: Files
+    context: Context, module: Module, laid: tuple[Path, Files], proposed: Files
 ) -> tuple[list[str], list[str]]:
     """Read the candidate: contracts that are not kept, and signs of gaming the tests."""
+    tree, files = laid
     sources = {path: text for path, text in files.items() if text is not None}
     for change in module.files.modify:
         text = await context.trees.base_text(change.path)
@@ -174,10 +176,12 @@ async def _inspect(
             sources[change.path] = text
     own = {path: sources[path] for path in module.files.writable if path in sources}
     refusals, notes = [], []
-    for name in module.produces:
-        contract = context.spec.contract(name)
-        if contract is None:
-            continue
+    agreed = [context.spec.contract(name) for name in module.produces]
+    contracts = [contract for contract in agreed if contract is not None]
+    if any(needs_declarations(contract) for contract in contracts):
+        own |= await declarations(context, tree, own)
+    for contract in contracts:
+        name = contract.id
         result = check_contract(contract, own)
         refusals += [f"contract {name}: {problem}" for problem in result.problems]
         if result.checked_by is None:

@@ -20,7 +20,8 @@ from masterplan.sandbox import Cage, CageJob, CageResult, Limits, neutralise
 from masterplan.spec import Acceptance
 from masterplan.workflow.judge.evidence import Evidence, find_doubts, read_evidence
 from masterplan.workflow.judge.expected import expected_tests, read_command, syntax_problem
-from masterplan.workflow.judge.shim import EVIDENCE_ENV, Bench, lay_out
+from masterplan.workflow.judge.shim import CAGED, EVIDENCE_ENV, Bench, lay_out
+from masterplan.workflow.judge.tools import readable_for
 
 State = Literal["pass", "fail", "unresolved"]
 
@@ -121,7 +122,7 @@ class Judge:
             job = CageJob(
                 workdir=work,
                 writable=(bench.evidence_folder, *((work,) if is_writable else ())),
-                readonly=(bench.shims, Path(__file__).parent / "caged"),
+                readonly=(bench.shims, CAGED, *readable_for(self.bounds.tool_dirs)),
                 env=self._environment(bench),
                 limits=self.bounds.limits(check.timeout),
                 path_dirs=(bench.shims, *self.bounds.tool_dirs),

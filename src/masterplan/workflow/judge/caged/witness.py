@@ -1,9 +1,8 @@
 """Runs pytest or unittest inside the cage and writes down, test by test, what really happened.
 
-This file runs in the project's own interpreter, beside code that may want to be believed: it is
-never imported by the package, needs only the standard library and the test runner, takes its key
-before any project code runs, and signs every line with it. Usage: witness.py MODE ARGS… with MODE
-``pytest``, ``pytest-m`` (as ``python -m pytest``) or ``unittest``.
+It runs in the project's own interpreter, beside code that may want to be believed: never imported
+by the package, it takes its key before any project code runs and signs every line with it.
+Usage: witness.py MODE ARGS… with MODE ``pytest``, ``pytest-m`` (``python -m``) or ``unittest``.
 """
 
 from __future__ import annotations
