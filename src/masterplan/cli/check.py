@@ -53,6 +53,7 @@ def command(
     else:
         say(verdict_lines(found, verdict))
         say(f"next: {next_step(found, verdict, path)}")
+        ensure_ready(verdict, shown_path(path))
     return 0 if verdict.is_ready else SpecError.exit_code
 
 
@@ -105,10 +106,9 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
 
 
 def verdict_lines(spec: Spec, verdict: Verdict) -> list[str]:
-    """Return a verdict for people."""
+    """Return a verdict for people; what is refused comes with the error."""
     state = "is ready to be built" if verdict.is_ready else "is not ready"
     lines = [f"{spec.id} revision {spec.revision} {state} (digest {digest(spec)[:12]})"]
-    lines += [f"  refused: {problem}" for problem in verdict.problems]
     lines += [f"  warning: {problem}" for problem in verdict.warnings]
     if verdict.not_checked:
         lines.append(f"  not checked: {', '.join(verdict.not_checked)}")

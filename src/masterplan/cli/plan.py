@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from masterplan.cli.check import (
+    ensure_ready,
     identity,
     judge,
     next_step,
@@ -111,6 +112,7 @@ def command(
     else:
         show_plan(plan, progress)
         say(f"next: {next_step(plan.spec, plan.verdict, plan.path)}")
+        ensure_ready(plan.verdict, shown_path(plan.path))
     return 0 if plan.verdict.is_ready else SpecError.exit_code
 
 

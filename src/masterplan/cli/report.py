@@ -11,19 +11,21 @@ from masterplan.ledger import SpendLine
 from masterplan.workflow.report import ModuleResult, RunReport
 
 EXIT_VERIFIED, EXIT_FAILED = 0, 8
+VERIFIED = "verified"
+MAX_CHARS = 500
 
 
 def report_error(report: RunReport) -> dict[str, object]:
     """Return what keeps a run from being verified as the ``error`` of a command's JSON."""
     return {
         "code": f"build.{report.status}",
-        "message": harmless(f"run {report.run} {_became(report)}: {_first(report.reason)}"),
+        "message": harmless(f"run {report.run} {_became(report)}: {_summary(report)}"),
         "where": report.run,
         "mend": harmless(report.next_step),
         "problems": [
             {
                 "code": f"build.module_{one.status}",
-                "message": harmless(one.reason),
+                "message": harmless(_why(one)),
                 "where": name,
                 "mend": "",
             }
@@ -63,8 +65,10 @@ def show_next(report: RunReport) -> None:
     if report.status == "verified":
         say(f"next: {report.next_step}")
     else:
-        told = f"error: run {report.run} {_became(report)}: {_first(report.reason)}"
-        say(f"{told} [build.{report.status}] → {report.next_step}", is_stderr=True)
+        told = f"error: run {report.run} {_became(report)}: {_summary(report)}"
+        open_ones = [one for one in report.modules.values() if one.status != VERIFIED]
+        lines = [f"  {one.module} {one.status}: {_why(one)}" for one in open_ones]
+        say([f"{told} [build.{report.status}] → {report.next_step}", *lines], is_stderr=True)
 
 
 def _became(report: RunReport) -> str:
@@ -73,9 +77,24 @@ def _became(report: RunReport) -> str:
     )
 
 
+def _summary(report: RunReport) -> str:
+    """Say in a few words what is missing; each module says for itself why."""
+    missing = [name for name, one in report.modules.items() if one.status != VERIFIED]
+    if not missing:
+        return _first(report.reason)
+    return f"{len(missing)} of {len(report.modules)} modules not verified ({', '.join(missing)})"
+
+
+def _why(one: ModuleResult) -> str:
+    """Return the engine's reason, and what the last failure report says first."""
+    told = (line for line in one.failure.splitlines() if line.startswith(("- ", "## ")))
+    gist = next(told, "").lstrip("-# ")
+    return _first("; ".join(dict.fromkeys(part for part in (_first(one.reason), gist) if part)))
+
+
 def _first(text: str) -> str:
     line = text.strip().partition("\n")[0]
-    return line if len(line) <= 300 else f"{line[:300]}…"
+    return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}…"
 
 
 def _row(name: str, one: ModuleResult, cost: SpendLine | None) -> tuple[str, ...]:

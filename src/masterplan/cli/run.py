@@ -13,9 +13,9 @@ import click
 from masterplan.cli.apply import apply_report
 from masterplan.cli.approve import approved, default_name
 from masterplan.cli.build import Job, build_run, exit_code, report_json
-from masterplan.cli.check import ensure_ready
+from masterplan.cli.check import ensure_ready, next_step
 from masterplan.cli.frame import Frame, pass_frame
-from masterplan.cli.output import emit_json, json_option
+from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.plan import Plan, Start, make_plan, plan_json, show_plan
 from masterplan.cli.progress import Progress
 from masterplan.cli.report import show_next, show_report
@@ -127,6 +127,8 @@ async def _run(
             show_plan(plan, progress)
         where = shown_path(plan.path)
         frame.resume_hint = f"masterplan approve {where}"
+        if not plan.verdict.is_ready and not manner.is_json:
+            say(f"next: {next_step(plan.spec, plan.verdict, plan.path)}")
         ensure_ready(plan.verdict, where)
         if not manner.is_sure and not ask(_question(plan)):
             raise SpecError(

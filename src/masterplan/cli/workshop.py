@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 BUILDERS = "masterplan.builders"
 DIRECT = "direct"
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _SHOWN = 5
 
 
@@ -116,13 +116,15 @@ def load_builder(name: str) -> Builder:
 
 def open_repo(folder: Path) -> Repo:
     """Open the repository around a folder, or a folder without git; roll back what was cut off."""
-    try:
-        repo = Repo.open(folder)
-    except WorkspaceError as error:
-        if error.code != "workspace.no_git":
-            raise
-        repo = Repo.create_for_run(folder)
-    for one in recover(repo):
+    with disk_errors():
+        try:
+            repo = Repo.open(folder)
+        except WorkspaceError as error:
+            if error.code != "workspace.no_git":
+                raise
+            repo = Repo.create_for_run(folder)
+        recovered = recover(repo)
+    for one in recovered:
         kept = f"; your edits in {', '.join(one.kept)} were left alone" if one.kept else ""
         say(f"rolled back {one.id}, which was cut off half-way{kept}", is_stderr=True)
     return repo
@@ -188,17 +190,25 @@ def drive(work: Coroutine[Any, Any, T]) -> T:
         return await work
 
     try:
-        return asyncio.run(main())
+        with disk_errors():
+            return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn a disk that is full or may not be written into the error it is for the user."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK:
             raise
         raise WorkspaceError(
-            "workspace.disk_full",
+            "workspace.not_written",
             f"it cannot be written: {error.strerror}",
             str(error.filename or ""),
-            "make room on the disk and try again; nothing was lost",
+            "make room or give the right to write there, then try again; nothing was lost",
         ) from error
 
 

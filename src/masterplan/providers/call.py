@@ -23,6 +23,7 @@ from masterplan.core.message import (
 )
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
+from masterplan.providers.endpoint import Endpoint
 from masterplan.providers.exchange import Exchange, Plan, is_content
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
@@ -184,9 +185,18 @@ class Caller:
         verdict = decide(error, row, number, self._limits, self._nature.dice())
         budget = self._budget(provider)
         if not isinstance(verdict, Retry) or not budget.has_one:
-            raise error
+            raise _placed(error, exchange.plan.endpoint)
         self._budgets[provider] = budget.spent()
         await self._nature.sleep(verdict.wait_s)
+
+
+def _placed(error: ProviderError, endpoint: Endpoint) -> ProviderError:
+    """Say whose failure it is, and which variable holds a key that was refused."""
+    error.where = error.where or f"provider {endpoint.provider}"
+    if error.code == "provider.key_refused" and endpoint.key_env:
+        names = " or ".join(endpoint.key_env)
+        error.mend = f"check the key in {names}, and that it belongs to {endpoint.provider}"
+    return error
 
 
 async def _to_its_end(work: Awaitable[None]) -> None:
