@@ -16,12 +16,14 @@ BODY = (
     b"id: 7\nretry: 10\nunknown\ndata\ndata:  three \n\n"
     b"event: nothing\n\n"
     b": only a comment\n\n"
+    b"event: split\r\ndata: a\r\ndata: b\r\n\r\n"
     b'data: {"a": "\xc2\x85\x0b\x0c\xe2\x80\xa9"}\n\n'
 )
 EVENTS = [
     SseEvent("first", "one"),
     SseEvent("message", "two\n\u2028lines"),
     SseEvent("message", "\n three "),
+    SseEvent("split", "a\nb"),
     SseEvent("message", '{"a": "\u0085\x0b\x0c\u2029"}'),
 ]
 

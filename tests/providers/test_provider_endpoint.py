@@ -202,6 +202,27 @@ async def test_network_when_it_fails_before_the_request_is_classified_and_free()
         await server.wait_closed()
 
 
+async def test_answer_when_it_is_not_http_shows_no_header_of_the_request() -> None:
+    async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b":2000")
+        writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(garbage, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    endpoint = Endpoint("fake", "openai_chat", f"http://127.0.0.1:{port}", ("FAKE_KEY",))
+    memory = Memory()
+    error: BaseException | None = await failure_of(endpoint, memory)
+    assert memory.results[0].was_sent == "ambiguous"
+    assert memory.results[0].outcome == "cut"
+    while error is not None:
+        assert CANARY not in repr(error)
+        error = error.__context__
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 async def test_certificate_when_not_trusted_is_refused_before_the_key_leaves(
     tmp_path: Path,

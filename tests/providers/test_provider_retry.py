@@ -158,3 +158,12 @@ async def test_breaker_when_open_sends_nothing_and_says_how_long() -> None:
         assert caught.value.code == "provider.unavailable"
         assert caught.value.retry_after_s is not None
         assert (len(fake.received), memory.begun) == (before, [])
+
+
+async def test_retries_when_every_request_is_limited_stay_within_their_share() -> None:
+    async with calling([Reply(status=429)]) as (caller, fake):
+        for _ in range(60):
+            with pytest.raises(ProviderError):
+                await caller.complete("fake", HI, on_attempt=Memory())
+        retries = len(fake.received) - 60
+        assert 10 <= retries <= 10 + 0.1 * 60

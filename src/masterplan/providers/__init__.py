@@ -6,11 +6,15 @@ caller's hooks. Must not know policies, prices or ledgers.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits, NoHooks, WasSent
-from masterplan.providers.call import Caller
 from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.registry import Registry
-from masterplan.providers.upstream import Upstream
+
+if TYPE_CHECKING:
+    from masterplan.providers.call import Caller
+    from masterplan.providers.upstream import Upstream
 
 __all__ = [
     "AttemptHooks",
@@ -24,3 +28,16 @@ __all__ = [
     "Upstream",
     "WasSent",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # The client costs 0.15 s to import; finding endpoints and keys must not pay it.
+    if name == "Caller":
+        from masterplan.providers.call import Caller
+
+        return Caller
+    if name == "Upstream":
+        from masterplan.providers.upstream import Upstream
+
+        return Upstream
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
