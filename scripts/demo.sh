@@ -69,8 +69,11 @@ masterplan cost || true
 step "The end"
 if [ "$code" = 0 ]; then
   echo "Verified. The package is in ${WORK#"$ROOT"/}, the spec in its .masterplan/specs/."
+elif [ "$code" = 130 ]; then
+  echo "Stopped. To go on, run what is said above after:" >&2
+  echo "  cd $WORK && export PATH=$ROOT/.venv/bin:\$PATH MASTERPLAN_STATE_DIR=$MASTERPLAN_STATE_DIR MASTERPLAN_CONFIG_DIR=$MASTERPLAN_CONFIG_DIR" >&2
 else
-  echo "This run failed (exit $code): small models do, and it is shown as it is." >&2
+  echo "This run failed (exit $code). Small models do fail, and it is shown as it is." >&2
   echo "What there is lies in ${WORK#"$ROOT"/}; make demo tries anew." >&2
 fi
 exit "$code"

@@ -39,7 +39,14 @@ _DEFAULT: tuple[Grouping, ...] = ("role", "model")
 def command(
     frame: Frame, run: str | None, by: tuple[Grouping, ...], models: tuple[str, ...], is_json: bool
 ) -> None:
-    """Show what was spent, per accepted module too, and what one model alone would have cost."""
+    """Show what was spent, per accepted module too, and what one model alone would have cost.
+
+    \b
+    --json: run, run_count, open_count, first_day, last_day, total, by (lines of each grouping),
+    accepted (count, modules, nano_per_module, is_lower_bound), premium (with share), baselines,
+    is_one_model_cheaper, prices_of, price_version. A line has key, reported_nano, estimated_nano,
+    unknown_count, known_nano, unknown_worst_nano, unbounded_count, call_count, tokens, duration_s.
+    """
     policy, prices = frame.policy(), frame.prices()
     shelf = policy.catalog(Catalog.load())
     wanted = tuple(dict.fromkeys(by or _DEFAULT))

@@ -40,7 +40,11 @@ class Finding:
 @json_option
 @pass_frame
 def command(frame: Frame, is_json: bool) -> int:
-    """Say what works, what does not, and the one command that mends it."""
+    """Say what works, what does not, and the one command that mends it.
+
+    \b
+    --json: is_ready, findings (name, is_ok, detail, mend, is_needed). Exit code 1: not ready.
+    """
     findings = list(examine(frame))
     is_ready = all(finding.is_ok for finding in findings if finding.is_needed)
     if is_json:

@@ -40,7 +40,12 @@ def command(
     is_printed: bool,
     is_json: bool,
 ) -> None:
-    """Find keys, local servers and agents; write the policy that uses the best of them."""
+    """Find keys, local servers and agents; write the policy that uses the best of them.
+
+    \b
+    --json: path (null with --print), keys (providers that have one), servers (name, base_url,
+    models), embedded, agents, policy (its text), next (commands).
+    """
     has_weights = bool((found := discover(frame.env)).embedded)
     chosen = _chosen(found, is_embedded)
     text = render_policy(chosen)

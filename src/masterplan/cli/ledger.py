@@ -31,7 +31,11 @@ def command() -> None:
 @json_option
 @pass_frame
 def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
-    """Check every entry, hash and balance of the books, or of the backup FILE; 6: damaged."""
+    """Check every entry, hash and balance of the books, or of the backup FILE; 6: damaged.
+
+    \b
+    --json: ledger, is_whole, and of the books attempts and runs (counts).
+    """
     path = books_path(frame.env) if file is None else file.absolute()
     if file is None:
         counts = _check_books(path)
@@ -51,7 +55,11 @@ def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
 @json_option
 @pass_frame
 def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
-    """Write every attempt to standard output: one JSON object or one CSV row each."""
+    """Write every attempt to standard output: one JSON object or one CSV row each.
+
+    \b
+    --json: attempts (the objects of --format jsonl in one document).
+    """
     with open_books(frame.env) as ledger:
         rows = ledger.attempts(run=run)
         if run is not None and not rows and ledger.run(run) is None:
@@ -72,7 +80,11 @@ def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
 @json_option
 @pass_frame
 def backup(frame: Frame, file: Path, is_json: bool) -> None:
-    """Copy the books to FILE, which must not exist, while others go on writing."""
+    """Copy the books to FILE, which must not exist, while others go on writing.
+
+    \b
+    --json: path, size_bytes, is_whole.
+    """
     target = file.absolute()
     with open_books(frame.env) as ledger:
         ledger.backup(target)

@@ -30,7 +30,13 @@ command.add_command(pull_command())
 @json_option
 @pass_frame
 def list_models(frame: Frame, is_all: bool, is_json: bool) -> None:
-    """List the policy's models, or with --all every known one."""
+    """List the policy's models, or with --all every known one.
+
+    \b
+    --json: catalog_version, price_version, models (id, wire_name, tier, context_tokens,
+    max_output_tokens, abilities, efforts, is_free, input_nano_per_mtok, output_nano_per_mtok,
+    strengths: kind, success, low, high, samples, source).
+    """
     policy = frame.policy()
     book = policy.catalog(Catalog.load())
     used = {policy.rung(name).model for name in policy.models}

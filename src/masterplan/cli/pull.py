@@ -48,6 +48,9 @@ def pull_command(known: Mapping[str, Weights] | None = None) -> click.Command:
         """Fetch the embedded models' weights; a pull that was stopped goes on.
 
         Only bytes with the pinned SHA-256 are ever used.
+
+        \b
+        --json: models (name, path, size_bytes, sha256, state, downloaded_bytes).
         """
         words = ["masterplan models pull", *names, *(["--all"] if is_all else [])]
         frame.resume_hint = " ".join([*words, "--from", source])

@@ -44,7 +44,14 @@ def command(
     override: str | None,
     is_json: bool,
 ) -> None:
-    """Say which model TASK goes to, and why; - reads it from standard input."""
+    """Say which model TASK goes to, and why; - reads it from standard input.
+
+    \b
+    --json: model, effort, role, kind, complexity, needs, input_tokens, output_tokens, reasons,
+    expected_cost_usd, expected_cost_nano (nano-dollars), expected_success, alternatives (model,
+    reason, expected_cost_usd, expected_success), ladder, rung (from 0), overrides, inputs_hash,
+    policy, policy_hash, notices. What is unknown is null, never 0.
+    """
     task = Task(
         _read(text),
         kind=kind,

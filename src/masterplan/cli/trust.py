@@ -27,7 +27,11 @@ from masterplan.policy.trust import distrust, trust, trusted
 def command(
     frame: Frame, path: Path | None, is_listed: bool, is_revoked: bool, is_json: bool
 ) -> None:
-    """Agree to this repository's masterplan.toml, as it is now; a change makes it inert again."""
+    """Agree to this repository's masterplan.toml, as it is now; a change makes it inert again.
+
+    \b
+    --json: path, is_trusted; with --list trusted (hash by path).
+    """
     if is_listed:
         known = trusted(frame.env)
         if is_json:
