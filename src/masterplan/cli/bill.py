@@ -127,7 +127,12 @@ def gather(ledger: Ledger | None, question: Question, shelf: Catalog, prices: Pr
 def _accepted(ledger: Ledger | None, run: str) -> list[str]:
     from masterplan.workflow.accepted import accepted_modules
 
-    return [f"{run}/{name}" for name in accepted_modules(ledger.steps(run))] if ledger else []
+    if ledger is None:
+        return []
+    record = ledger.run(run)
+    is_verified = record is not None and record.status == "verified"
+    names = accepted_modules(ledger.steps(run), is_verified=is_verified)
+    return [f"{run}/{name}" for name in names]
 
 
 def _no_run(run: str, runs: Sequence[str]) -> InputError:

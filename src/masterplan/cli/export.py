@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,8 +28,11 @@ _PLAIN = (
     "first_token_s",
 )  # fmt: skip
 _TIMES = ("started_at", "ended_at", "expires_at")
-_FORMULA = tuple("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
-                 "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
+_STARTS = r"=+@\-\uff1d\uff0b\uff0d\uff20"
+"""What makes a cell a formula, in both widths."""
+_FORMULA = re.compile(f'[ "]*[{_STARTS}]')
+# Where a spreadsheet splits at semicolons, a quote within the text lets a new cell begin inside.
+_INNER = re.compile(f'(;[ "]*)(?=[{_STARTS}])')
 
 
 def as_records(rows: Iterable[AttemptRow]) -> list[dict[str, object]]:
@@ -91,8 +95,9 @@ def _cell(value: Cell) -> Cell:
         return int(value)
     if not isinstance(value, str):
         return "" if value is None else value
-    text = neutralise(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    text = neutralise(value).replace("\t", "\\t").replace("\n", "\\n")
+    text = _INNER.sub(r"\1'", text)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 COLUMNS = (

@@ -45,7 +45,9 @@ def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
     if is_json:
         emit_json({"ledger": str(path), "is_whole": True, **counts})
     else:
-        listed = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        listed = ", ".join(
+            f"{count:,} {what[:-1] if count == 1 else what}" for what, count in counts.items()
+        )
         say(f"{path} is whole{f': {listed}' if listed else ''}")
 
 

@@ -21,15 +21,17 @@ _REVISION: TypeAdapter[Revision] = TypeAdapter(Revision)
 _VERIFY = "verify"
 
 
-def accepted_modules(steps: Iterable[StepRow]) -> list[str]:
+def accepted_modules(steps: Iterable[StepRow], *, is_verified: bool) -> list[str]:
     """Return the accepted modules of one run's steps, in the order they were accepted.
 
-    Raises LedgerError where a step is written in a form of another version.
+    ``is_verified``: the run ended verified, so that what a revision left open was accepted again,
+    perhaps by a step that was recorded before it. Raises LedgerError where a step is written in
+    the form of another version.
     """
     accepted: dict[str, None] = {}
     for step in steps:
         try:
-            _follow(step, accepted)
+            _follow(step, accepted, is_verified=is_verified)
         except ValidationError as error:
             raise LedgerError(
                 "ledger.other_form",
@@ -40,9 +42,9 @@ def accepted_modules(steps: Iterable[StepRow]) -> list[str]:
     return list(accepted)
 
 
-def _follow(step: StepRow, accepted: dict[str, None]) -> None:
+def _follow(step: StepRow, accepted: dict[str, None], *, is_verified: bool) -> None:
     what, _, module = step.name.partition(" ")
-    if what == STEP:
+    if what == STEP and not is_verified:
         for name in set(accepted) - _kept(step.result_json, accepted):
             del accepted[name]
     elif what == _VERIFY:
