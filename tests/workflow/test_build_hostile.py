@@ -200,6 +200,7 @@ async def test_substitution_when_the_provider_serves_another_model_then_the_run_
     async with open_case(tmp_path, script) as case:
         report = await build(spec, case.site, run_id="r1")
     assert report.status == "waiting"
+    assert case.fake.executions == 1
     assert "claude-haiku-4-5" in report.modules["a"].reason
     assert "claude-3-5-haiku" in report.modules["a"].reason
 

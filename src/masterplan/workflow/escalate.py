@@ -18,12 +18,17 @@ MAX_WAITS = 3
 
 @dataclass(frozen=True)
 class Failure:
-    """One failure: its cause, the name that shows it again, and the raw text behind it."""
+    """One failure: its cause, the raw text behind it, and the name that shows it again.
+
+    ``is_final`` says that trying again would not help; ``wait_s`` is how long a provider asked to
+    be left alone.
+    """
 
     cause: Cause
     text: str
     signature: str = ""
     is_final: bool = False
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from masterplan.core.decision import Decision
-from masterplan.core.errors import BudgetError, DialectError, ProviderError
+from masterplan.core.errors import BudgetError, DialectError, ProviderError, SubstitutionError
 from masterplan.core.task import Task
 from masterplan.routing import Evidence
 from masterplan.spec import ChangeRequest, Module, Slice, slice_of
@@ -135,7 +135,7 @@ class ModuleBuild:
         if move.action == "again":
             self._waits += 1
             await self._context.tell("waiting", move.reason, self._module.id)
-            await asyncio.sleep(min(2.0 ** (self._waits - 1), _MAX_WAIT_S))
+            await asyncio.sleep(max(2.0 ** (self._waits - 1), failure.wait_s))
             return decision
         if move.action not in ("climb", "next_rung"):
             return None
@@ -206,8 +206,14 @@ def _rung(decision: Decision) -> str:
 
 
 def _transport(error: ProviderError | DialectError) -> Failure:
-    is_final = False
-    if isinstance(error, ProviderError):
-        # A call that may have been executed is not sent a second time by itself.
-        is_final = error.is_ambiguous or error.status in _FINAL_STATUSES
-    return Failure("transport", str(error), is_final=is_final)
+    if not isinstance(error, ProviderError):
+        return Failure("transport", str(error))
+    wait_s = error.retry_after_s or 0.0
+    # A call that may have been executed, or was by another model, is not paid again by itself.
+    is_final = (
+        error.is_ambiguous
+        or isinstance(error, SubstitutionError)
+        or error.status in _FINAL_STATUSES
+        or wait_s > _MAX_WAIT_S
+    )
+    return Failure("transport", str(error), is_final=is_final, wait_s=wait_s)
