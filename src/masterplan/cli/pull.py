@@ -87,6 +87,8 @@ def _pull(wanted: Sequence[Weights], source: Source) -> dict[str, list[dict[str,
     told: list[dict[str, object]] = []
     with _progress() as progress:
         for one in wanted:
+            if progress and left[one.name]:
+                progress(one.name, one.size_bytes - left[one.name], one.size_bytes)
             path = pull(one, source, progress)
             state = "pulled" if left[one.name] else "there already"
             told.append(_told(one, path, state) | {"downloaded_bytes": left[one.name]})
