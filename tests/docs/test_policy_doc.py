@@ -1,4 +1,4 @@
-"""docs/policy.md holds every key of the policy with its default and limits, and its examples hold."""
+"""docs/policy.md holds every key with its default and limits, and its examples are policies."""
 
 from __future__ import annotations
 
