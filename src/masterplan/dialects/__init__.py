@@ -1,11 +1,15 @@
 """Bytes to the canonical conversation and back, for each wire protocol, both directions.
 
-Pure: no sockets, no clock, no keys. A dialect is one sub-package with one class that fits
+Pure: no sockets, no clock, no keys. A dialect is one sub-package that fills in one
 ``DialectCodec``; what it cannot carry it reports as a ``Loss``, never dropping it silently.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import cast
+
+from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
 from masterplan.dialects.codec import (
     DialectCodec,
@@ -31,28 +35,20 @@ __all__ = [
 ]
 
 
+_SPOKEN: tuple[Dialect, ...] = ("anthropic", "openai_chat", "gemini")
+
+
 def codec(name: Dialect) -> DialectCodec:
     """Return the codec of a dialect; raises ``DialectError`` where there is none.
 
     >>> codec("anthropic").name
     'anthropic'
     """
-    if name == "anthropic":
-        from masterplan.dialects.anthropic import AnthropicCodec
-
-        return AnthropicCodec()
-    if name == "openai_chat":
-        from masterplan.dialects.openai_chat import OpenAIChatCodec
-
-        return OpenAIChatCodec()
-    if name == "gemini":
-        from masterplan.dialects.gemini import GeminiCodec
-
-        return GeminiCodec()
-    from masterplan.core.errors import DialectError
-
+    if name in _SPOKEN:
+        module = importlib.import_module(f"masterplan.dialects.{name}")
+        return cast(DialectCodec, module.CODEC)
     raise DialectError(
         "dialect.unknown",
         f"{name!r} is not a dialect that can be spoken here",
-        mend="use one of anthropic, openai_chat, gemini",
+        mend=f"use one of {', '.join(_SPOKEN)}",
     )

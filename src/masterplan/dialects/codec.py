@@ -5,7 +5,7 @@ Also owns the one table from a canonical stop to an outcome. Must not know any w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,42 +79,38 @@ class StreamWriter(Protocol):
         ...
 
 
-class DialectCodec(Protocol):
-    """One wire protocol, both directions. Raises ``DialectError`` with a JSON path."""
+class ParseRequest(Protocol):
+    """Reads a client's request; ``path`` is the URL's where the model stands in it."""
+
+    def __call__(self, body: bytes, *, path: str = "") -> Request:
+        """Return the request; DialectError with a JSON path where it is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class DialectCodec:
+    """One wire protocol, both directions, as eight functions; a dialect's package fills it in.
+
+    Readers raise ``DialectError`` with a JSON path; writers return what they could not carry.
+    """
 
     name: Dialect
-
-    def parse_request(self, body: bytes, *, path: str = "") -> Request:
-        """Read a client's request; ``path`` is the URL's where the model stands in it."""
-        ...
-
-    def write_request(self, request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
-        """Write a request for a provider, with what could not be carried."""
-        ...
-
-    def parse_response(self, body: bytes) -> Response:
-        """Read a provider's whole answer."""
-        ...
-
-    def write_response(self, response: Response) -> tuple[bytes, tuple[Loss, ...]]:
-        """Write a whole answer for a client, with what could not be carried."""
-        ...
-
-    def stream_reader(self) -> StreamReader:
-        """Start reading one provider stream."""
-        ...
-
-    def stream_writer(self, request: Request) -> StreamWriter:
-        """Start writing one stream for the client that sent ``request``."""
-        ...
-
-    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read a provider's error answer; its wording is kept in ``body``."""
-        ...
-
-    def write_error(self, error: MasterplanError, status: int) -> bytes:
-        """Write an error in the client's dialect, the provider's wording preserved."""
-        ...
+    parse_request: ParseRequest
+    """Read a client's request."""
+    write_request: Callable[[Request], tuple[WireRequest, tuple[Loss, ...]]]
+    """Write a request for a provider."""
+    parse_response: Callable[[bytes], Response]
+    """Read a provider's whole answer."""
+    write_response: Callable[[Response], tuple[bytes, tuple[Loss, ...]]]
+    """Write a whole answer for a client."""
+    stream_reader: Callable[[], StreamReader]
+    """Start reading one provider stream."""
+    stream_writer: Callable[[Request], StreamWriter]
+    """Start writing one stream for the client that sent the request."""
+    parse_error: Callable[[int, Mapping[str, str], bytes], ProviderError]
+    """Read a provider's error answer; its wording is kept in ``body``."""
+    write_error: Callable[[MasterplanError, int], bytes]
+    """Write an error in the client's dialect, the provider's wording preserved."""
 
 
 _OUTCOMES: dict[Stop, Outcome] = {

@@ -23,7 +23,7 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 }
 
 
-def parse(body: bytes) -> Request:
+def parse(body: bytes, *, path: str = "") -> Request:
     """Read the body; raises ``DialectError`` with a JSON path."""
     fields = Node(parse_json(body)).fields()
     system = fields.take("system")

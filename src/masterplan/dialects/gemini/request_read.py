@@ -37,7 +37,7 @@ _ROLES: dict[str, Literal["user", "assistant"]] = {
 }
 
 
-def parse(body: bytes, path: str) -> Request:
+def parse(body: bytes, *, path: str = "") -> Request:
     """Read the body; raises ``DialectError`` with a JSON path."""
     found = _PATH.search(path)
     fields = Node(parse_json(body)).fields()

@@ -5,56 +5,20 @@ The codec only joins the parts; each half has a file of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from masterplan.core.errors import MasterplanError, ProviderError
-from masterplan.core.message import Loss, Request, Response
-from masterplan.core.model import Dialect
-from masterplan.dialects.codec import StreamReader, StreamWriter, WireRequest
-from masterplan.dialects.openai_chat.fault import parse as parse_fault
-from masterplan.dialects.openai_chat.fault import write as write_fault
-from masterplan.dialects.openai_chat.request_read import parse as read_request
-from masterplan.dialects.openai_chat.request_write import write as write_request
-from masterplan.dialects.openai_chat.response import parse as read_response
-from masterplan.dialects.openai_chat.response import write as write_response
+from masterplan.dialects.codec import DialectCodec
+from masterplan.dialects.openai_chat import fault, request_read, request_write, response
 from masterplan.dialects.openai_chat.stream_read import ChatDecoder
 from masterplan.dialects.openai_chat.stream_write import ChatWriter
 from masterplan.dialects.reading import SseStreamReader
 
-
-class OpenAIChatCodec:
-    """The ``openai_chat`` dialect; see ``DialectCodec``."""
-
-    name: Dialect = "openai_chat"
-
-    def parse_request(self, body: bytes, *, path: str = "") -> Request:
-        """Read a client's request."""
-        return read_request(body)
-
-    def write_request(self, request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
-        """Write a request for a provider."""
-        return write_request(request)
-
-    def parse_response(self, body: bytes) -> Response:
-        """Read a provider's whole answer."""
-        return read_response(body)
-
-    def write_response(self, answer: Response) -> tuple[bytes, tuple[Loss, ...]]:
-        """Write a whole answer for a client."""
-        return write_response(answer)
-
-    def stream_reader(self) -> StreamReader:
-        """Start reading one provider stream."""
-        return SseStreamReader(ChatDecoder())
-
-    def stream_writer(self, request: Request) -> StreamWriter:
-        """Start writing one stream for a client."""
-        return ChatWriter(request)
-
-    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read a provider's error answer."""
-        return parse_fault(status, headers, body)
-
-    def write_error(self, error: MasterplanError, status: int) -> bytes:
-        """Write an error for a client."""
-        return write_fault(error, status)
+CODEC = DialectCodec(
+    name="openai_chat",
+    parse_request=request_read.parse,
+    write_request=request_write.write,
+    parse_response=response.parse,
+    write_response=response.write,
+    stream_reader=lambda: SseStreamReader(ChatDecoder()),
+    stream_writer=ChatWriter,
+    parse_error=fault.parse,
+    write_error=fault.write,
+)
