@@ -7,6 +7,7 @@ Pure: no model, no I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from masterplan.core.task import Need
@@ -24,6 +25,7 @@ from masterplan.spec import (
 from masterplan.spec.architecture import Architecture, Component, DataFlow, Relationship
 from masterplan.spec.module import Modification
 from masterplan.spec.schema import Constraints, Integration, Layout, Smoke
+from masterplan.spec.text import id_key
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.ground import Ground
 from masterplan.workflow.plan.outline import (
@@ -33,17 +35,21 @@ from masterplan.workflow.plan.outline import (
     Outline,
     OutlineModule,
     as_def,
+    common_rules,
     function_name,
 )
 
 MIN_EXAMPLES_TO_HOLD_OUT = 3
+MAX_WHY_CHARS = 400
+MAX_ID_CHARS = 64
 
 
 def assemble(
     brief: Brief, outline: Outline, details: Mapping[str, Detail], frame: Frame, ground: Ground
 ) -> Spec:
     """Return the sealed spec; raises SpecError or pydantic's errors only for a bug of ours."""
-    contracts = {m.id: _contracts(m, brief) for m in outline.modules}
+    taken: set[str] = set()
+    contracts = {m.id: _contracts(m, brief, taken) for m in outline.modules}
     ids = {m.id for m in outline.modules}
     modules = tuple(
         _module(m, details[m.id], contracts, ground, number)
@@ -54,7 +60,7 @@ def assemble(
         base=ground.base,
         planner=ground.planner,
         goal=outline.goal,
-        why=brief.text[:2_000],
+        why=brief.paragraphs[0][:MAX_WHY_CHARS] if brief.paragraphs else "",
         non_goals=tuple(outline.non_goals),
         architecture=Architecture(
             components=tuple(
@@ -76,7 +82,7 @@ def assemble(
             Requirement(id=f"r{number}", text=_requirement(m, details[m.id], brief))
             for number, m in enumerate(outline.modules, 1)
         ),
-        constraints=Constraints(always=_paragraphs(brief, frame.for_all)),
+        constraints=Constraints(always=_paragraphs(brief, common_rules(frame, outline, brief))),
         layout=Layout(
             tree="\n".join(sorted(m.path for m in outline.modules)),
             ownership={m.path: m.id for m in outline.modules},
@@ -103,14 +109,14 @@ def with_acceptance(spec: Spec, brief: Brief) -> Spec:
     )
 
 
-def _contracts(module: OutlineModule, brief: Brief) -> tuple[Contract, ...]:
+def _contracts(module: OutlineModule, brief: Brief, taken: set[str]) -> tuple[Contract, ...]:
     is_python = module.path.endswith(".py")
     found = []
     for number, signature in enumerate(module.functions, 1):
         name = function_name(signature) if is_python else None
         found.append(
             Contract(
-                id=f"{module.id}.{(name or str(number)).lower().strip('_')}",
+                id=_contract_id((module.id, name or "", number), taken),
                 module=module.id,
                 kind="function" if is_python else "component",
                 signature=as_def(signature) if is_python else signature,
@@ -119,6 +125,18 @@ def _contracts(module: OutlineModule, brief: Brief) -> tuple[Contract, ...]:
             )
         )
     return tuple(found)
+
+
+def _contract_id(named: tuple[str, str, int], taken: set[str]) -> str:
+    """Return the function's name under its module's, or its number where that is no free id."""
+    module, name, number = named
+    wanted = f"{module}.{name.lower().strip('_')}"
+    is_id = re.fullmatch(r"[a-z0-9-]+\.[a-z0-9]+(?:_[a-z0-9]+)*", wanted)
+    options = [wanted] if is_id and len(wanted) <= MAX_ID_CHARS else []
+    options += [f"{module}.{number}", *(f"{module}.{number}.{more}" for more in range(2, 40))]
+    chosen = next(option for option in options if id_key(option) not in taken)
+    taken.add(id_key(chosen))
+    return chosen
 
 
 def _requirement(module: OutlineModule, detail: Detail, brief: Brief) -> str:

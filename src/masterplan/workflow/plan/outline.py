@@ -7,19 +7,36 @@ limit. Each check's complaint is worded for the model that has to mend it. Pure.
 from __future__ import annotations
 
 import ast
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from masterplan.spec.path import check_path
 from masterplan.workflow.agent import ComplaintError
 from masterplan.workflow.brief import Brief
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"-+", "-", text).strip("-")
+
+
+# What is cleaned here and not asked for would make the grammar that constrains a model unbounded.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$"), AfterValidator(_slug)]
 Path = Annotated[str, StringConstraints(min_length=3, max_length=60)]
-Signature = Annotated[str, StringConstraints(min_length=3, max_length=160)]
-Sentence = Annotated[str, StringConstraints(min_length=8, max_length=240)]
-Step = Annotated[str, StringConstraints(min_length=8, max_length=160)]
+Signature = Annotated[
+    str, StringConstraints(min_length=3, max_length=160), AfterValidator(_one_line)
+]
+Sentence = Annotated[
+    str, StringConstraints(min_length=8, max_length=240), AfterValidator(_one_line)
+]
+Step = Annotated[str, StringConstraints(min_length=8, max_length=160), AfterValidator(_one_line)]
 Number = Annotated[int, Field(ge=1, le=400)]
 
 DIFFICULTY = {"easy": 0.2, "medium": 0.5, "hard": 0.8}
@@ -63,7 +80,7 @@ class Flow(BaseModel):
 
     source: Slug
     target: Slug
-    data: Annotated[str, StringConstraints(min_length=3, max_length=80)]
+    data: Annotated[str, StringConstraints(min_length=3, max_length=80), AfterValidator(_one_line)]
 
 
 class Frame(BaseModel):
@@ -89,10 +106,11 @@ def as_def(signature: str) -> str:
 
 def _parsed(signature: str) -> ast.FunctionDef | None:
     try:
-        node = ast.parse(f"{as_def(signature)}: ...").body[0]
-    except (SyntaxError, IndexError):
+        body = ast.parse(f"{as_def(signature)}: ...").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return node if isinstance(node, ast.FunctionDef) else None
+    is_bare = len(body) == 1 and isinstance(body[0], ast.FunctionDef) and len(body[0].body) == 1
+    return body[0] if is_bare and isinstance(body[0], ast.FunctionDef) else None
 
 
 def check_outline(outline: Outline, brief: Brief) -> None:
@@ -114,16 +132,18 @@ def check_detail(detail: Detail, module: OutlineModule, brief: Brief) -> None:
         raise ComplaintError("\n".join(f"- {text}" for text in complaints))
 
 
-def check_frame(frame: Frame, modules_rules: set[int], brief: Brief) -> None:
-    """Raise ComplaintError unless the common rules point into the brief, at no one module's."""
-    complaints = _check_numbers("for_all", frame.for_all, brief)
-    for number in frame.for_all:
-        if number in modules_rules:
-            complaints.append(
-                f"[{number}] is about one module; `for_all` is what holds for every one"
-            )
-    if complaints:
-        raise ComplaintError("\n".join(f"- {text}" for text in complaints))
+def common_rules(frame: Frame, outline: Outline, brief: Brief) -> list[int]:
+    """Return the paragraphs that hold for all: in the brief, and about no one module's function.
+
+    What a small model points at beside the mark is left out rather than argued about.
+    """
+    names = [function_name(text) for module in outline.modules for text in module.functions]
+    return [
+        number
+        for number in dict.fromkeys(frame.for_all)
+        if number <= len(brief.paragraphs)
+        and not any(name and f"{name}(" in brief.paragraphs[number - 1] for name in names)
+    ]
 
 
 def _check_numbers(field: str, numbers: list[int], brief: Brief) -> list[str]:
@@ -185,23 +205,31 @@ def _cycle(needs: dict[str, set[str]]) -> list[str]:
 
 
 def _check_functions(outline: Outline, brief: Brief) -> list[str]:
-    found, names = [], set()
+    found: list[str] = []
+    names: set[str] = set()
     for module in outline.modules:
-        if not module.path.endswith(".py"):
-            continue
-        for signature in module.functions:
-            name = function_name(signature)
-            if name is None:
-                found.append(
-                    f"module '{module.id}': '{signature}' is not a Python signature; "
-                    "write it like: name(argument: type) -> type"
-                )
-            else:
-                names.add(name)
+        if module.path.endswith(".py"):
+            found += _check_signatures(module)
+            names.update(filter(None, map(function_name, module.functions)))
     for wanted in dict.fromkeys(example.function for example in brief.examples):
         if wanted not in names:
             found.append(
                 f"the brief has examples for `{wanted}(...)`, but no module offers it; "
                 f"name the signature of `{wanted}` in the functions of the module that has it"
             )
+    return found
+
+
+def _check_signatures(module: OutlineModule) -> list[str]:
+    found, names = [], []
+    for signature in module.functions:
+        name = function_name(signature)
+        if name is None:
+            found.append(
+                f"module '{module.id}': '{signature}' is not a Python signature; "
+                "write it like: name(argument: type) -> type"
+            )
+        elif name.lower() in names:
+            found.append(f"module '{module.id}' names the function `{name}` twice; name it once")
+        names.append((name or "").lower())
     return found

@@ -6,8 +6,6 @@ complains of is handed back to the question it belongs to. Must not know provide
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from masterplan.core.errors import Problem
 from masterplan.core.money import Spend
 from masterplan.workflow.agent import Answer, Asker, Question
@@ -21,7 +19,6 @@ from masterplan.workflow.plan.outline import (
     Outline,
     OutlineModule,
     check_detail,
-    check_frame,
     check_outline,
     function_name,
 )
@@ -44,7 +41,7 @@ class StepPlanner:
         said = "\n".join(f"- {problem}" for problem in complaints)
         outline = await self._outline(brief, ground.tree, said)
         details = {m.id: await self._detail(brief, m) for m in outline.modules}
-        frame = await self._frame(brief, outline, details)
+        frame = await self._frame(brief, outline)
         spec = assemble(brief, outline, details, frame, ground)
         return draft_of(spec, self._answers)
 
@@ -80,8 +77,7 @@ class StepPlanner:
         self._answers.append(answer)
         return answer.output
 
-    async def _frame(self, brief: Brief, outline: Outline, details: Mapping[str, Detail]) -> Frame:
-        taken = {number for detail in details.values() for number in detail.rules}
+    async def _frame(self, brief: Brief, outline: Outline) -> Frame:
         edges = [f"{m.id} calls {other}" for m in outline.modules for other in m.depends_on]
         text = prompt(
             "plan_frame",
@@ -90,9 +86,7 @@ class StepPlanner:
             edges="; ".join(edges) or "there may be none",
         )
         self._tell("rules and data flow")
-        answer = await self._asker.model(
-            self._question(text, 300), Frame, lambda frame: check_frame(frame, taken, brief)
-        )
+        answer = await self._asker.model(self._question(text, 300), Frame)
         self._answers.append(answer)
         return answer.output
 
