@@ -199,8 +199,8 @@ class _Books:
         )
 
     def _worst(self, output_tokens: int) -> int | None:
-        # A token is at least one byte; half the bytes is far above any real tokenizer's count.
-        tokens = self._input_bytes // 2
+        # A token is at least one byte, and what is longer than the window is refused unpaid.
+        tokens = min(self._input_bytes, self._card.context_tokens)
         return self._pipe.prices.worst_case_nano(self._card, tokens, output_tokens)
 
     def _caps(self) -> tuple[Cap, ...]:
@@ -222,8 +222,18 @@ class _Books:
         usage = result.usage
         if usage.source != "reported":
             usage = self._estimate(result)
+        card = self._billed(result.served_model or "")
+        if card is None:
+            return usage, Cost(None, "unknown", f"no price for {result.served_model}")
         at = datetime.fromtimestamp(self._pipe.clock(), UTC)
-        return usage, self._pipe.prices.price(self._card, usage, at=at)
+        return usage, self._pipe.prices.price(card, usage, at=at)
+
+    def _billed(self, served: str) -> ModelCard | None:
+        """Return whose price is due: a provider charges for what it served, not what was asked."""
+        card, catalog = self._card, self._pipe.catalog
+        if card.is_free or not served or catalog.is_served(card, served):
+            return card
+        return catalog.find(f"{card.provider}/{served}")
 
     def _estimate(self, result: AttemptResult) -> Usage:
         """Count a quarter of the bytes as tokens; never more than the output bound."""

@@ -32,7 +32,7 @@ from masterplan.cli.workshop import (
     open_repo,
     open_workshop,
 )
-from masterplan.core.errors import RoutingError, SpecError
+from masterplan.core.errors import BuildError, RoutingError, SpecError
 from masterplan.core.money import Spend, format_usd
 from masterplan.ledger import BreakEven
 from masterplan.spec import Facts, Spec, Verdict
@@ -102,7 +102,10 @@ def command(
     start = Start(text, repo, Store(repo.root), out)
     frame.resume_hint = f"masterplan plan {shown_path(brief)}"
     wishes = Wishes(
-        run=new_run_id(), is_uncaged=is_uncaged, planner=planner, override=override.strip()
+        run=start.store.begin_plan(text, new_run_id()),
+        is_uncaged=is_uncaged,
+        planner=planner,
+        override=override.strip(),
     )
     with Progress(frame.is_trace) as progress:
         plan = drive(_planned(frame, start, progress, wishes))
@@ -129,11 +132,16 @@ async def make_plan(workshop: Workshop, start: Start, run: str) -> Plan:
         known[spec.digest] = await judge(spec, workshop.site)
         return known[spec.digest][0]
 
-    planned = await workshop.planner.plan(start.brief, start.repo, judged)
+    try:
+        planned = await workshop.planner.plan(start.brief, start.repo, judged)
+    except BuildError:
+        start.store.end_plan(start.brief)  # the same answers again would fail again
+        raise
     spec = planned.spec
     _, facts = known.get(spec.digest, (planned.verdict, Facts()))
     path = start.store.write_spec(spec, start.out or start.store.fresh_folder(spec))
     start.store.note_plan(path, {"run": run, "brief": start.brief.source})
+    start.store.end_plan(start.brief)
     outlook = None
     if spec.modules:
         try:

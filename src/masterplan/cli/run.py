@@ -98,9 +98,8 @@ def command(
     ensure_plannable(repo, brief, allow_dirty=allow_dirty)
     start = Start(text, repo, Store(repo.root))
     frame.resume_hint = f"masterplan run {shown_path(brief)}"
-    wishes = Wishes(
-        new_run_id(), builder, is_uncaged, is_auto, planner=planner, override=override.strip()
-    )
+    run = start.store.begin_plan(text, new_run_id())
+    wishes = Wishes(run, builder, is_uncaged, is_auto, planner=planner, override=override.strip())
     manner = Manner(is_sure, is_json, parallel)
     with Progress(frame.is_trace) as progress:
         plan, report = drive(_run(frame, start, progress, (wishes, manner)))

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masterplan.core.errors import InputError, WorkspaceError
+from masterplan.ledger.owner import is_gone, this_owner
 from masterplan.spec import Spec, dump_spec, parse_spec, render_markdown
+from masterplan.workflow.brief import Brief
 from masterplan.workflow.repo import PRIVATE, make_private_folder
 
 SPEC, MARKDOWN, NOTE = "spec.json", "SPEC.md", "plan.json"
@@ -84,6 +86,22 @@ class Store:
     def note_plan(self, spec_path: Path, note: Mapping[str, object]) -> None:
         """Keep what is known of a plan (its run, its brief) beside the spec."""
         _write(spec_path.with_name(NOTE), _dump(note))
+
+    def begin_plan(self, brief: Brief, fresh: str) -> str:
+        """Return the run a brief is planned under: one that a crash cut off, else ``fresh``."""
+        path = self._planning(brief)
+        known = _load(path)
+        run, owner = known.get("run"), known.get("owner")
+        is_cut = isinstance(owner, str) and is_gone(owner)
+        if not (is_cut and isinstance(run, str) and _ID.fullmatch(run)):
+            run = fresh
+        _guarded(self.root, lambda: make_private_folder(self.root))
+        _write(path, _dump({"run": run, "owner": this_owner()}))
+        return run
+
+    def end_plan(self, brief: Brief) -> None:
+        """Forget the planning of a brief: the next one of it asks anew."""
+        self._planning(brief).unlink(missing_ok=True)
 
     def plan_run(self, spec_path: Path) -> str | None:
         """Return the run that a plan's money is booked under, unless it was built already."""
@@ -158,6 +176,9 @@ class Store:
             if spec.approval is not None:
                 return spec, proposed
         return self.read_spec(own), own
+
+    def _planning(self, brief: Brief) -> Path:
+        return self.root / PRIVATE / "planning" / f"{brief.digest}.json"
 
     def _known(self, what: str, file: str) -> dict[str, Path]:
         folder = self.root / PRIVATE / what

@@ -123,7 +123,8 @@ class Asker:
     def _cause(self, error: BaseException, replies: list[Reply]) -> MasterplanError:
         """Return the pipe's own error behind pydantic-ai's, or that the model never complied."""
         seen: BaseException | None = error
-        while seen is not None:
+        # A complaint may stem from an error of ours too, but what failed then is the answer.
+        while seen is not None and not isinstance(seen, ComplaintError):
             if isinstance(seen, MasterplanError):
                 return seen
             seen = seen.__cause__ or seen.__context__

@@ -15,10 +15,14 @@ from pathlib import Path
 from masterplan.core.errors import InputError
 
 MAX_BRIEF_BYTES = 400_000
+MAX_EXAMPLE_CHARS = 2_000
 
 _ARROW = re.compile(
     r"^[\s*\-`]*(?P<call>[A-Za-z_][\w.]*\(.*\))\s*(?:->|→|=>|==)\s*(?P<out>.+?)[`\s.]*$"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_ITEM = re.compile(r"([-*+]|\d+[.)])\s+")
 _RAISES = re.compile(r"^(?:raises\s+)?(?P<name>[A-Za-z_]\w*(?:Error|Exception))\b")
 
 
@@ -79,15 +83,22 @@ def load_brief(path: Path) -> Brief:
 
 
 def parse_brief(text: str, where: str = "brief") -> Brief:
-    """Turn text into a brief; InputError where there is nothing in it."""
-    if not re.search(r"\w", text) or "\x00" in text:
+    """Turn text into a brief; InputError where there is nothing in it, or no text."""
+    if not re.search(r"\w", text):
         raise InputError(
             "brief.empty",
             "the brief says nothing",
             where=where,
             mend="write what should exist when the work is done, with an example or two",
         )
-    text = text.replace("\r\n", "\n")
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InputError(
+            "brief.not_text",
+            "the brief holds bytes that are no text",
+            where=where,
+            mend="save it as plain text in UTF-8",
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Brief(text, digest, tuple(_examples(text)), _paragraphs(text), where)
 
@@ -96,68 +107,79 @@ def _examples(text: str) -> list[BriefExample]:
     lines = text.split("\n")
     found: list[BriefExample] = []
     for index, line in enumerate(lines):
-        stripped = line.strip()
-        if stripped.startswith(">>> "):
-            output = _doctest_output(lines[index + 1 :])
-            example = _example(stripped[4:], output)
-        else:
-            match = _ARROW.match(line)
-            example = _example(match["call"], match["out"].strip("` ")) if match else None
+        is_doctest = line.strip().startswith(">>> ")
+        example = _doctest(lines[index:]) if is_doctest else _arrow(line)
         if example is not None and example not in found:
             found.append(example)
     return found
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """Return paragraphs and list items as one line each, without the examples.
+    """Return paragraphs and list items as one line each, without examples and fenced blocks.
 
     A heading goes before what follows it: alone it would be a number that says nothing.
     """
     found: list[list[str]] = []
-    heading = ""
+    heading = fence = ""
     is_open = is_example = False
     for line in text.split("\n"):
-        stripped = line.strip()
-        if stripped.startswith("#"):
+        stripped = _CONTROL.sub(" ", line).strip()
+        if fence:
+            fence = "" if stripped.startswith(fence) else fence
+        elif opened := _FENCE.match(stripped):
+            fence, is_open = opened[0], False
+        elif stripped.startswith("#"):
             heading, is_open = stripped.lstrip("# "), False
         elif not stripped:
             is_open = is_example = False
-        elif stripped.startswith((">>>", "```")):
+        elif stripped.startswith(">>>"):
             is_example = True
-        elif not is_example:
-            if not is_open or re.match(r"([-*+]|\d+[.)])\s", stripped):
+        elif not is_example and _arrow(line) is None:
+            if not is_open or _ITEM.match(stripped):
                 found.append([f"{heading}:"] if heading else [])
                 heading = ""
             # The item's own number would be taken for the paragraph's.
-            found[-1].append(re.sub(r"^([-*+]|\d+[.)])\s+", "", stripped))
+            found[-1].append(_ITEM.sub("", stripped, count=1))
             is_open = True
     return tuple(" ".join(lines) for lines in found)
 
 
-def _doctest_output(following: list[str]) -> str:
+def _arrow(line: str) -> BriefExample | None:
+    """Return the example that a line is, such as ``- f(1) -> 2``."""
+    match = _ARROW.match(line) if len(line) <= MAX_EXAMPLE_CHARS else None
+    return _example(match["call"], match["out"].strip("` ")) if match else None
+
+
+def _doctest(lines: list[str]) -> BriefExample | None:
+    """Return the example that begins with the first of these lines."""
+    call, *following = (line.strip() for line in lines)
+    calls = [call.removeprefix(">>> ")]
+    while following and following[0].startswith("... "):
+        calls.append(following.pop(0).removeprefix("... "))
     output: list[str] = []
     for line in following:
-        if not line.strip() or line.strip().startswith((">>>", "```")):
+        if not line or line.startswith((">>>", "```")):
             break
-        output.append(line.strip())
+        output.append(line)
     if output and output[0].startswith("Traceback"):
-        return output[-1]
-    return "\n".join(output)
+        output = output[-1:]
+    return _example(" ".join(calls), "\n".join(output))
 
 
 def _example(call: str, output: str) -> BriefExample | None:
     """Return an example only where both sides are what they seem: a plain call and a literal."""
+    is_long = max(len(call), len(output)) > MAX_EXAMPLE_CHARS
+    if is_long or _CONTROL.search(call + output):
+        return None
+    raised = _RAISES.match(output)
     try:
         tree = ast.parse(call, mode="eval").body
-    except SyntaxError:
+        if not raised:
+            ast.literal_eval(output)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return None
     if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)):
         return None
-    raised = _RAISES.match(output)
     if raised:
         return BriefExample(tree.func.id, call, error=raised["name"])
-    try:
-        ast.literal_eval(output)
-    except (ValueError, SyntaxError):
-        return None
     return BriefExample(tree.func.id, call, result=output)

@@ -7,6 +7,7 @@ write far better code when they need not escape it. Must not write files nor jud
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from masterplan.core.decision import Decision
 from masterplan.core.task import Task
@@ -22,8 +23,8 @@ SMALL_CONTEXT_TOKENS = 16_000
 STUB_MARK = "raise NotImplementedError"
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.1, 0.6
 
-_BLOCK = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_FILE = re.compile(r"FILE:\s*`?([^\s`*]+)`?", re.IGNORECASE)
+_FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
+_FILE = re.compile(r"^[\s>#*\-]*FILE:[\s*]*`?([^\s`*]+)[`*\s:]*$", re.IGNORECASE | re.MULTILINE)
 _CANNOT = re.compile(r"^\s*CANNOT:\s*(.+)", re.DOTALL)
 
 
@@ -88,6 +89,15 @@ def temperature(try_number: int) -> float:
     return FIRST_TEMPERATURE if try_number == 1 else LATER_TEMPERATURE
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A fenced block: its text, and where it begins and ends in the answer with its fences."""
+
+    text: str
+    start: int
+    end: int
+
+
 def read_answer(text: str, writable: tuple[str, ...]) -> Proposal:
     """Read the files out of an answer; ComplaintError where there is none to be found.
 
@@ -96,19 +106,22 @@ def read_answer(text: str, writable: tuple[str, ...]) -> Proposal:
     refusal = _CANNOT.match(text)
     if refusal:
         return Proposal({}, cannot_meet=refusal[1].strip())
-    blocks = list(_BLOCK.finditer(text))
+    text = text.replace("\r\n", "\n")
+    blocks = _blocks(text, is_nested=True)
+    if blocks is None:
+        blocks = _blocks(text, is_nested=False)
     if not blocks:
         return _unfenced(text, writable)
     files: dict[str, str | None] = {}
     start = 0
     for block in blocks:
-        named = _FILE.findall(text, start, block.start())
-        start = block.end()
+        named = _FILE.findall(text, start, block.start)
+        start = block.end
         if named:
-            files[named[-1]] = _ended(block[2])
+            files[named[-1].removeprefix("./")] = _ended(block.text)
         elif len(writable) == 1:
             # Without a name the first block is the file; later ones are usage examples.
-            files.setdefault(writable[0], _ended(block[2]))
+            files.setdefault(writable[0], _ended(block.text))
     if not files:
         raise ComplaintError(
             "Put a line `FILE: <path>` before each fenced block; the paths are: "
@@ -117,10 +130,32 @@ def read_answer(text: str, writable: tuple[str, ...]) -> Proposal:
     return Proposal(files)
 
 
+def _blocks(text: str, *, is_nested: bool) -> list[_Block] | None:
+    """Return the closed blocks; ``None`` where ``is_nested`` and the fences do not pair up.
+
+    A fence with a word after it opens: inside a block (a file of Markdown) it opens a block of the
+    file's own, which the next bare fence closes.
+    """
+    found: list[_Block] = []
+    opened: list[re.Match[str]] = []
+    for fence in _FENCE.finditer(text):
+        is_bare = not fence[2].strip()
+        if not opened:
+            opened.append(fence)
+        elif is_bare and fence[1] == opened[-1][1]:
+            first = opened.pop()
+            if not opened:
+                inside = text[first.end() + 1 : fence.start()]
+                found.append(_Block(inside, first.start(), fence.end()))
+        elif is_nested and not is_bare and fence[1] == opened[-1][1]:
+            opened.append(fence)
+    return None if is_nested and opened else found
+
+
 def _unfenced(text: str, writable: tuple[str, ...]) -> Proposal:
     opened = re.match(r"^\s*(?:`{3,}|~{3,})[^\n]*\n", text)
     if opened and len(writable) == 1:
-        # The closing fence was cut off or forgotten; whether the file is whole, the checks say.
+        # The closing fence was forgotten; whether the file is whole, the checks say.
         return Proposal({writable[0]: _ended(text[opened.end() :])})
     raise ComplaintError("Answer with the whole file in one fenced code block.")
 

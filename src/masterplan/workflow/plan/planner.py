@@ -10,8 +10,6 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
 from masterplan.core.decision import Decision
 from masterplan.core.model import ModelCard
 from masterplan.core.money import Spend
@@ -22,6 +20,7 @@ from masterplan.spec.module import Module
 from masterplan.spec.schema import Contract, PlannerInfo
 from masterplan.workflow.agent import Asker, ComplaintError, Question
 from masterplan.workflow.brief import Brief
+from masterplan.workflow.journal import Journal, JournalingPipe
 from masterplan.workflow.plan.draft import Draft, Drafter
 from masterplan.workflow.plan.ground import planning_task, survey
 from masterplan.workflow.plan.outline import Advice
@@ -76,7 +75,7 @@ class Planner:
         decision = self.pipe.router.route(task)
         card = self.pipe.catalog.card(decision.model)
         ground = survey(repo, brief, card.context_tokens)
-        drafter = self._drafter(Asker(self.pipe, task, decision), card)
+        drafter = self._drafter(Asker(self._journaled("plan"), task, decision), card)
         draft = await drafter.draft(brief, ground, ())
         spec = _with_provenance(draft, decision, self.pipe)
         verdict = await judge(spec)
@@ -105,12 +104,17 @@ class Planner:
             purpose="change request",
         )
         decision = self.pipe.router.route(self._chosen(task))
-        asker = Asker(self.pipe, task, decision)
+        scope = f"revise {request.module} {spec.revision}"
+        asker = Asker(self._journaled(scope), task, decision)
         card = self.pipe.catalog.card(decision.model)
         module = spec.module(request.module)
         if module is not None and card.context_tokens < SMALL_CONTEXT_TOKENS:
             return await _revise_steps(asker, spec, module, request)
         return await _revise_whole(asker, spec, request)
+
+    def _journaled(self, scope: str) -> Pipe:
+        """Return a pipe that pays no answer twice when this run's planning is begun again."""
+        return JournalingPipe.over(self.pipe, Journal(self.pipe.ledger, self.run), scope)
 
     def _chosen(self, task: Task) -> Task:
         labels = {"override": self.override} if self.override else {}
@@ -138,9 +142,12 @@ def _with_provenance(draft: Draft, decision: Decision, pipe: Pipe) -> Spec:
 async def _revise_steps(
     asker: Asker, spec: Spec, module: Module, request: ChangeRequest
 ) -> SpecChange:
+    mine = [spec.contract(name) for name in module.produces]
     text = prompt(
         "revise_steps",
-        brief=spec.why or spec.goal,
+        requirements=[r.text for r in spec.requirements if r.id in module.requirements],
+        rules=spec.constraints.always,
+        contracts=[contract for contract in mine if contract is not None],
         module=module,
         paths=", ".join(module.files.writable),
         evidence=request.text[-EVIDENCE_CHARS:],
@@ -174,5 +181,6 @@ def _read_change(answer: str) -> SpecChange:
             modules=tuple(Module.model_validate(one) for one in data.get("modules", ())),
             contracts=tuple(Contract.model_validate(one) for one in data.get("contracts", ())),
         )
-    except (json.JSONDecodeError, ValidationError, AttributeError, TypeError) as error:
+    # A ValidationError and a JSONDecodeError are ValueErrors too.
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ComplaintError(f"The answer cannot be read as a change: {error}") from error

@@ -80,9 +80,9 @@ def read_spec(answer: str, brief: Brief, ground: Ground) -> Spec:
     """Turn an answer into a sealed spec; ComplaintError lists every mistake with its path."""
     try:
         data = json.loads(fenced_json(answer))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ComplaintError(
-            f"The answer is not JSON: {error.msg} at line {error.lineno}. "
+            f"The answer is not JSON: {error}. "
             "Answer with one whole JSON object in one fenced block."
         ) from error
     if not isinstance(data, dict):
@@ -91,11 +91,10 @@ def read_spec(answer: str, brief: Brief, ground: Ground) -> Spec:
         data.pop(name, None)
     data.setdefault("id", suggest_id(brief.text.strip().splitlines()[0]))
     try:
-        spec = parse_spec(json.dumps(data), where="spec")
+        return seal(_filled(parse_spec(json.dumps(data), where="spec"), ground))
     except SpecError as error:
         listed = [str(problem) for problem in error.problems] or [str(error)]
         raise ComplaintError("\n".join(f"- {text}" for text in listed[:40])) from error
-    return seal(_filled(spec, ground))
 
 
 def fenced_json(answer: str) -> str:
@@ -108,12 +107,15 @@ def _filled(spec: Spec, ground: Ground) -> Spec:
     modules = tuple(_with_example_tests(spec, _with_shas(m, ground)) for m in spec.modules)
     ownership = {path: module.id for module in modules for path in module.files.writable}
     layout = spec.layout.model_copy(update={"ownership": ownership})
+    # Only a person may waive a question.
+    asked = tuple(item.model_copy(update={"waived_by": None}) for item in spec.questions)
     return spec.model_copy(
         update={
             "modules": modules,
             "layout": layout,
             "base": ground.base,
             "planner": ground.planner,
+            "questions": asked,
         }
     )
 
