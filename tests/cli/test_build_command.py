@@ -6,8 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -184,3 +186,20 @@ def test_spec_when_read_back_then_the_same_text(project: Project) -> None:
     project.serve(script())
     file = approved(project)
     assert dump_spec(parse_spec(file.read_text())) == file.read_text()
+
+
+def test_build_when_the_project_has_an_environment_then_its_tests_run_with_it(
+    project: Project,
+) -> None:
+    environment = Path(".venv")
+    venv.create(environment, symlinks=True)
+    (site,) = environment.glob("lib/python3*/site-packages")
+    (site / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "only_here.py").write_text("ONE = 1\n")
+    (environment / "bin" / "pytest").write_text('#!/bin/sh\nexec python -m pytest "$@"\n')
+    (environment / "bin" / "pytest").chmod(0o755)
+    (environment / ".gitignore").write_text("*\n")
+    code = "from only_here import ONE\n\n\ndef a(x: int) -> int:\n    return x + ONE\n"
+    project.serve(script(code))
+    said = project.call("run", "brief.md", "--yes")
+    assert said.code == 0, said.err + said.out

@@ -168,11 +168,24 @@ def ensure_on_branch(repo: Repo) -> None:
 
 
 def tool_dirs(root: Path) -> tuple[Path, ...]:
-    """Return where the project's own test tools are; none where it has no environment with them."""
-    places = (root / name / "bin" for name in (".venv", "venv"))
+    """Return where the project's own test tools are; none where it has no environment with them.
+
+    An environment that the repository itself brings along is not taken: it is not the user's.
+    """
     return tuple(
-        place for place in places if (place / "python").exists() and (place / "pytest").exists()
+        root / name / "bin"
+        for name in (".venv", "venv")
+        if (root / name / "bin" / "python").exists()
+        and (root / name / "bin" / "pytest").exists()
+        and not _is_tracked(root, name)
     )
+
+
+def _is_tracked(root: Path, name: str) -> bool:
+    try:
+        return bool(git.at(root).line("ls-files", "--", name))
+    except git.GitError:  # there is no git here
+        return False
 
 
 def new_run_id() -> str:

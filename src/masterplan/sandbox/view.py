@@ -57,7 +57,22 @@ def readable(job: CageJob) -> Iterator[Path]:
     for folder in job.path_dirs:
         if not is_system(folder):
             yield folder
+            yield from _environment_roots(folder)
     yield from job.readonly
+
+
+def _environment_roots(programs: Path) -> Iterator[Path]:
+    """Yield what a Python environment needs beside its programs: itself, and its base Python."""
+    if not (programs.parent / "pyvenv.cfg").is_file():
+        return
+    yield programs.parent
+    python = programs / "python"
+    links = [Path(os.readlink(python))] if python.is_symlink() else []
+    for link in dict.fromkeys((*links, python.resolve())):
+        # Only what is a Python installation: a link must not open any other folder.
+        root = link.parents[1] if link.is_absolute() and len(link.parts) > 2 else Path("/")
+        if not is_system(root) and any(root.glob("lib/python3*/os.py")):
+            yield root
 
 
 def environment(job: CageJob, home: str, temp: str) -> dict[str, str]:
