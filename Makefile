@@ -6,6 +6,8 @@ STAMP := $(VENV)/.stamp-$(shell cat requirements/dev.lock pyproject.toml scripts
 # Tests are independent of each other; a worker a core, at least two.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 2 ] && echo $$n || echo 2)
 
+LINTED := src tests bench scripts examples/library examples/plugins
+
 .PHONY: help setup test demo lint types imports unit fix lock docs clean
 
 help:  ## Show the targets
@@ -23,8 +25,8 @@ demo: setup  ## Plan, build and verify a small package with the embedded models;
 	@bash scripts/demo.sh
 
 lint: setup
-	$(BIN)/ruff check src tests bench scripts
-	$(BIN)/ruff format --check src tests bench scripts
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
 
 types: setup
 	$(BIN)/mypy
@@ -36,7 +38,7 @@ unit: setup
 	$(BIN)/pytest -n $(WORKERS) --durations=15
 
 fix: setup  ## Format and mend what can be mended
-	$(BIN)/ruff check --fix src tests bench scripts; $(BIN)/ruff format src tests bench scripts
+	$(BIN)/ruff check --fix $(LINTED); $(BIN)/ruff format $(LINTED)
 
 docs: setup  ## Write docs/cli.md anew from the commands' help
 	$(BIN)/python scripts/cli_docs.py

@@ -34,8 +34,8 @@ def command(
     SPEC is a path, a spec's id, or nothing: the newest. Exit code 3 where it is not ready.
 
     \b
-    --json: spec, id, digest, is_ready, is_approved, problems, warnings, not_checked; where it is
-    not ready also error. A problem has code, message, where, mend.
+    --json: spec, id, revision, digest, is_ready, is_approved, problems, warnings, not_checked;
+    where it is not ready also error. A problem has code, message, where, mend.
     """
     store = Store.near(Path.cwd())
     path = store.find_spec(spec)
