@@ -201,7 +201,10 @@ class _Books:
     def _worst(self, output_tokens: int) -> int | None:
         # A token is at least one byte, and what is longer than the window is refused unpaid.
         tokens = min(self._input_bytes, self._card.context_tokens)
-        return self._pipe.prices.worst_case_nano(self._card, tokens, output_tokens)
+        if _has_breakpoint(self._request):
+            return self._pipe.prices.worst_case_nano(self._card, tokens, output_tokens)
+        # Nothing is written to a cache that is not asked for, and reading from one is cheaper.
+        return self._pipe.prices.expected_nano(self._card, tokens, output_tokens)
 
     def _caps(self) -> tuple[Cap, ...]:
         budgets = self._pipe.policy.budgets
@@ -245,6 +248,11 @@ class _Books:
             output_tokens=min(max(seen.output_tokens, result.content_chars // 4), bound),
             source="estimated",
         )
+
+
+def _has_breakpoint(request: Request) -> bool:
+    parts = [part for message in request.messages for part in message.parts]
+    return any(getattr(one, "cache", None) for one in (*parts, *request.tools))
 
 
 def input_bytes(request: Request) -> int:
