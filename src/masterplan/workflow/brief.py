@@ -18,7 +18,7 @@ MAX_BRIEF_BYTES = 400_000
 MAX_EXAMPLE_CHARS = 2_000
 
 _ARROW = re.compile(
-    r"^[\s*\-`]*(?P<call>[A-Za-z_][\w.]*\(.*\))\s*(?:->|→|=>|==)\s*(?P<out>.+?)[`\s.]*$"
+    r"^[\s*\-`]*(?P<call>[A-Za-z_][\w.]*\(.*\))[`\s]*(?:->|→|=>|==)\s*(?P<out>.+?)[`\s.]*$"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _FENCE = re.compile(r"`{3,}|~{3,}")
@@ -155,7 +155,7 @@ def _doctest(lines: list[str]) -> BriefExample | None:
     call, *following = (line.strip() for line in lines)
     calls = [call.removeprefix(">>> ")]
     while following and following[0].startswith("... "):
-        calls.append(following.pop(0).removeprefix("... "))
+        calls.append(following.pop(0).removeprefix("... ").strip())
     output: list[str] = []
     for line in following:
         if not line or line.startswith((">>>", "```")):

@@ -24,8 +24,8 @@ STUB_MARK = "raise NotImplementedError"
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.1, 0.6
 
 _FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
-_FILE = re.compile(r"^[\s>#*\-]*FILE:[\s*]*`?([^\s`*]+)[`*\s:]*$", re.IGNORECASE | re.MULTILINE)
-_CANNOT = re.compile(r"^\s*CANNOT:\s*(.+)", re.DOTALL)
+_FILE = re.compile(r"^[\s>#*\-]*FILE:[\s*]*`?([^\s`*]+?)[`*\s:]*$", re.IGNORECASE | re.MULTILINE)
+_CANNOT = re.compile(r"^\s*CANNOT:\s*(\S.*)", re.DOTALL)
 
 
 class DirectBuilder:
