@@ -6,26 +6,32 @@ from pathlib import Path
 
 from run_case import answers, file_of, make_spec, module, open_case, right
 
+from masterplan.core.money import Spend
 from masterplan.spec import check
 from masterplan.spec.schema import Contract, ThirdParty
 from masterplan.workflow.base import blob_sha
 from masterplan.workflow.build import build
 from masterplan.workflow.facts import gather_facts
+from masterplan.workflow.forecast import forecast
 
 
 async def test_facts_when_a_spec_is_fit_then_the_gate_has_nothing_unchecked(
     tmp_path: Path,
 ) -> None:
-    spec = make_spec([module("a"), module("b", ["a"])])
+    spec = make_spec([module("a"), module("b", ["a"])], planner={"cost": 7_000})
     async with open_case(tmp_path, answers(lambda *_: {})) as case:
         facts = await gather_facts(spec, case.site)
         verdict = check(spec, facts)
+        paid = Spend(reported_nano=7_000)
+        outlook = forecast(spec, case.site, facts.context_tokens or {}, paid)
         trees = case.root / ".masterplan" / "runs" / "gate" / "trees"
         assert list(trees.iterdir()) == []
     assert verdict.is_ready, verdict
     assert {result.state for result in (facts.acceptance or {}).values()} == {"fail"}
     assert facts.builder_windows == {"a": 200_000, "b": 200_000}
-    assert facts.estimate_nano
+    # The gate and the plan say the same of the money, what planning cost included.
+    assert facts.estimate_nano == outlook.planned_nano
+    assert facts.single_model_nano == outlook.alone[facts.single_model].alone_nano
     assert facts.single_model == "anthropic/claude-opus-4-6"
     assert facts.budget_nano == 5_000_000_000
     assert case.fake.executions == 0

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from masterplan.core.errors import MasterplanError
+from masterplan.core.money import Spend
 from masterplan.spec import BaseResult, Facts, Module, Spec, digest
 from masterplan.spec.slice import estimate_tokens, slice_of
 from masterplan.workflow.base import base_contracts, file_shas
 from masterplan.workflow.context import frozen_tests, granted
 from masterplan.workflow.decide import module_task
-from masterplan.workflow.estimate import estimate
+from masterplan.workflow.forecast import forecast
 from masterplan.workflow.installed import Environment
 from masterplan.workflow.judge import CheckResult, Judge
 from masterplan.workflow.judge.check import Bounds
@@ -45,7 +47,7 @@ async def gather_facts(spec: Spec, site: Site) -> Facts:
         environment = Environment(site.cage, tree, site.tool_dirs)
         smoke = {f"smoke[{i}]": s.run for i, s in enumerate(spec.integration.smoke)}
         windows, context = await _windows(spec, site, trees)
-        planned = await estimate(spec, site, context)
+        planned, alone, alone_model = _outlook(spec, site, context)
         return Facts(
             base_commit=repo.base_commit,
             file_shas=await asyncio.to_thread(file_shas, spec, repo),
@@ -56,13 +58,26 @@ async def gather_facts(spec: Spec, site: Site) -> Facts:
             base_contracts=await asyncio.to_thread(base_contracts, spec, repo, base),
             builder_windows=windows,
             context_tokens=context,
-            estimate_nano=planned.planned_nano,
+            estimate_nano=planned,
             budget_nano=site.policy.budgets.run,
-            single_model_nano=planned.alone_nano,
-            single_model=planned.alone,
+            single_model_nano=alone,
+            single_model=alone_model,
         )
     finally:
         await asyncio.shield(trees.remove(name))
+
+
+def _outlook(
+    spec: Spec, site: Site, context: Mapping[str, int]
+) -> tuple[int | None, int | None, str]:
+    """Return nano-dollars as planned and on the best planner alone, and that model."""
+    model = site.policy.ladder("planner")[-1].model
+    cost = spec.planner.cost or 0
+    try:
+        outlook = forecast(spec, site, context, Spend(reported_nano=cost))
+    except MasterplanError:
+        return None, None, model  # a module that nobody may build: the gate says so
+    return outlook.planned_nano, outlook.alone[model].alone_nano, model
 
 
 async def _has_commit(site: Site, commit: str) -> bool:
