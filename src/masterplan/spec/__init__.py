@@ -1,6 +1,13 @@
 """The handoff artifact: schema, ready gate, order, rendering, slices, contracts. No I/O."""
 
-from masterplan.spec.check import BaseResult, Facts, Verdict, check
+from masterplan.spec.check import (
+    BaseResult,
+    Facts,
+    Verdict,
+    check,
+    rule_names,
+    warning_names,
+)
 from masterplan.spec.contract import ContractResult, check_contract, example_tests, stubs
 from masterplan.spec.order import dependents, find_cycle, order
 from masterplan.spec.path import check_path
@@ -62,8 +69,10 @@ __all__ = [
     "parse_spec",
     "render_markdown",
     "revise",
+    "rule_names",
     "schema_problems",
     "seal",
     "slice_of",
     "stubs",
+    "warning_names",
 ]

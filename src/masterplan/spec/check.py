@@ -15,7 +15,7 @@ from masterplan.spec.record import digest
 from masterplan.spec.rule import contracts, coverage, evidence, ownership, reference, size
 from masterplan.spec.schema import Spec
 
-__all__ = ["BaseResult", "Facts", "Verdict", "check"]
+__all__ = ["BaseResult", "Facts", "Verdict", "check", "rule_names", "warning_names"]
 
 Run = Callable[[Spec, Facts], list[Problem]]
 
@@ -70,6 +70,16 @@ def check(spec: Spec, facts: Facts | None = None) -> Verdict:
             else:
                 found += rule.run(spec, known)
     return Verdict(tuple(problems), tuple(warnings), tuple(not_checked))
+
+
+def rule_names() -> tuple[str, ...]:
+    """Return the names of the rules that keep a spec from being built, in their order."""
+    return tuple(rule.name for rule in _RULES)
+
+
+def warning_names() -> tuple[str, ...]:
+    """Return the names of the rules that only warn, in their order."""
+    return tuple(rule.name for rule in _WARNINGS)
 
 
 def _edited(spec: Spec, facts: Facts) -> list[Problem]:
