@@ -9,7 +9,7 @@ from doc_page import Page, code_of, rows_of
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from masterplan.core.model import Dialect, Effort, Tier
+from masterplan.core.model import Effort, Tier
 from masterplan.core.task import KINDS, NEEDS, ROLES
 from masterplan.policy import parse_policy
 from masterplan.policy import schema as shape
@@ -56,7 +56,7 @@ def test_policy_page_names_each_key_with_its_default_and_limits(table: str) -> N
         ("need", NEEDS),
         ("tier", get_args(Tier)),
         ("effort", get_args(Effort)),
-        ("dialect", get_args(Dialect)),
+        ("dialect", get_args(shape.Spoken)),
     ],
 )
 def test_policy_page_lists_each_value_of_a_word(word: str, values: tuple[str, ...]) -> None:

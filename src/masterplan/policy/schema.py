@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from masterplan.catalog.card import Catalog
 from masterplan.core.errors import PolicyError
-from masterplan.core.model import Dialect, Effort, Rung, Tier
+from masterplan.core.model import Effort, Rung, Tier
 from masterplan.core.money import parse_usd
 from masterplan.core.task import Kind, Need, Role
 from masterplan.policy.own import own_cards
@@ -78,13 +78,17 @@ class ModelEntry(_Table):
 Model = Annotated[ModelEntry, BeforeValidator(_named)]
 
 
+Spoken = Literal["anthropic", "openai_chat", "gemini"]
+"""The dialects that there is a translation for: a server that speaks another cannot be called."""
+
+
 class ProviderEntry(_Table):
-    """One ``[providers.NAME]``: a server that speaks one of the four dialects.
+    """One ``[providers.NAME]``: a server that speaks one of the dialects there are.
 
     ``key_env`` names the environment variable of its key: a key is sent only to ``base_url``.
     """
 
-    dialect: Dialect
+    dialect: Spoken
     base_url: str
     key_env: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     is_free: bool | None = None
