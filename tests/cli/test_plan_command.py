@@ -45,7 +45,7 @@ def test_plan_when_ready_then_written_unapproved_with_cost_and_break_even(
 
 
 def test_plan_when_the_gate_refuses_then_written_and_every_problem_said(project: Project) -> None:
-    questions = [{"id": "q1", "text": "Which numbers?"}]
+    questions = [{"id": "q1", "text": "Which numbers?", "waived_by": "the planner"}]
 
     def reply(received: Received) -> Reply:
         return Reply(fenced(json.dumps(plan() | {"questions": questions, "non_goals": []})))
