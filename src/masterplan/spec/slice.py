@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from masterplan.core.errors import SpecError
+from masterplan.spec.contract.example import import_name
+from masterplan.spec.contract.place import language_of
+from masterplan.spec.contract.signature import names_of
 from masterplan.spec.schema import Contract, Module, Spec
 
 _SHARED_CHARS = 1_200
@@ -123,6 +126,10 @@ def _contracts(spec: Spec, title: str, ids: tuple[str, ...], *, is_own: bool) ->
 def _contract(contract: Contract, *, is_own: bool) -> str:
     place = f" in `{contract.path}`" if contract.path else ""
     lines = [f"{contract.kind}{place}:", "```", contract.signature.strip(), "```"]
+    if is_own:
+        lines[0] = f"{contract.kind}, defined{place}:"
+    elif (line := _import_line(contract)) is not None:
+        lines.append(f"- import it: `{line}`")
     lines += [f"- before: {text}" for text in contract.pre]
     lines += [f"- after: {text}" for text in contract.post]
     lines += [f"- raises: {text}" for text in contract.errors]
@@ -130,6 +137,13 @@ def _contract(contract: Contract, *, is_own: bool) -> str:
         outcome = f"raises {example.error}" if example.error else f"gives {example.result}"
         lines.append(f"- example: `{example.call}` {outcome}")
     return "\n".join(lines)
+
+
+def _import_line(contract: Contract) -> str | None:
+    """Return how Python code imports a contract, ``None`` where that does not follow from it."""
+    origin = import_name(contract.path or "") if language_of(contract) == "python" else None
+    names = names_of(contract.signature)
+    return f"from {origin} import {', '.join(sorted(names))}" if origin and names else None
 
 
 def _edge_case(module: Module, at: int) -> str:

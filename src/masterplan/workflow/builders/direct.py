@@ -20,6 +20,7 @@ from masterplan.workflow.prompt import prompt
 MAX_OUTPUT_TOKENS = 16_000
 SMALL_OUTPUT_TOKENS = 600
 SMALL_CONTEXT_TOKENS = 16_000
+SMALL_REPORT_CHARS = 1_000
 STUB_MARK = "raise NotImplementedError"
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.1, 0.6
 
@@ -51,10 +52,11 @@ class DirectBuilder:
                 # A small model takes any way out it is offered.
                 may_refuse=not is_small,
             ),
-            SMALL_OUTPUT_TOKENS if is_small else MAX_OUTPUT_TOKENS,
+            (task.output_tokens or SMALL_OUTPUT_TOKENS) if is_small else MAX_OUTPUT_TOKENS,
             # Models that take no temperature refuse it, so only those known to need it get one.
             temperature(assignment.try_number) if is_small else None,
-            retries=1,
+            # A small model answers a complaint by repeating it; the next try starts afresh.
+            retries=0 if is_small else 1,
         )
 
         def read(text: str) -> Proposal:
@@ -81,7 +83,10 @@ def _shown(assignment: Assignment, is_small: bool) -> dict[str, str]:
 def _told(assignment: Assignment, is_small: bool) -> str:
     """Return the failure report, for a small model without the change it would only repeat."""
     report = assignment.failure_report
-    return report.partition(CHANGE_HEADING)[0].strip() if is_small else report
+    if not is_small:
+        return report
+    told = report.partition(CHANGE_HEADING)[0].strip()
+    return told if len(told) <= SMALL_REPORT_CHARS else f"…{told[-SMALL_REPORT_CHARS:]}"
 
 
 def temperature(try_number: int) -> float:
