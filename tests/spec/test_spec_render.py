@@ -100,3 +100,10 @@ def test_render_markdown_when_spec_is_valid_then_shows_nothing_invisible(spec: S
     assert "\u202e" not in text
     assert "html_block" not in _types(text)
     assert "html_inline" not in _types(text)
+
+
+def test_render_markdown_when_a_name_holds_bar_and_backtick_then_no_markup_gets_out() -> None:
+    spec = whole_spec()
+    shared = spec.shared.model_copy(update={"glossary": {"<b>|`{": ""}})
+    text = render_markdown(spec.model_copy(update={"shared": shared}))
+    assert "html_inline" not in _types(text)

@@ -37,10 +37,13 @@ def paragraphs(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Write text as a code span of one line."""
+    """Write text as a code span of one line, or escaped where no span can hold it."""
     line = " ".join(visible(text).split())
     if not line:
         return ""
+    if "`" in line and "|" in line:
+        # Readers of tables do not agree on what ends a span and a cell that hold both.
+        return plain(line)
     fence = "`" * (_longest_run(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
