@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-ENDED = frozenset({"verified", "failed"})
+ENDED = frozenset({"verified", "failed", "stopped", "waiting"})
 
 
 @dataclass

@@ -25,23 +25,32 @@ TRIED_AGAIN: dict[Row, bool] = {
 """Whether the same provider is tried again; ``ambiguous`` only where the user opted in."""
 
 BUSY_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 529})
-_FINAL_CODES = frozenset(
+_SET_UP_CODES = frozenset(
     {
-        "provider.quota",
-        "provider.invalid_request_error",
-        "provider.authentication_error",
-        "provider.permission_error",
-        "provider.not_found_error",
-        "provider.billing_error",
-        "provider.invalid_argument",
-        "provider.context_overflow",
         "provider.no_key",
-        "provider.plain_http",
-        "provider.redirect",
         "provider.bad_key",
+        "provider.key_refused",
+        "provider.authentication_error",
+        "provider.quota",
+        "provider.billing_error",
+        "provider.unknown",
+        "provider.plugin",
+        "provider.base_url",
+        "provider.plain_http",
         "provider.tls",
+        "models.not_pulled",
+        "models.no_engine",
+        "models.engine_failed",
     }
 )
+_FINAL_CODES = _SET_UP_CODES | {
+    "provider.invalid_request_error",
+    "provider.permission_error",
+    "provider.not_found_error",
+    "provider.invalid_argument",
+    "provider.context_overflow",
+    "provider.redirect",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,18 @@ def row_of(error: ProviderError, was_sent: WasSent, *, has_content: bool) -> Row
     if was_sent == "ambiguous":
         return "ambiguous"
     return "not_sent" if was_sent == "no" else "before_content"
+
+
+def is_final(error: ProviderError) -> bool:
+    """Tell whether waiting cannot mend a failure: a person must, or another model."""
+    status = error.status
+    is_refused = status is not None and 300 <= status < 500 and status not in BUSY_STATUSES
+    return is_refused or error.code in _FINAL_CODES
+
+
+def is_of_set_up(error: ProviderError) -> bool:
+    """Tell whether a failure is of key, account or installation: every call meets it again."""
+    return error.code in _SET_UP_CODES
 
 
 def decide(

@@ -91,7 +91,7 @@ class _Driver:
         report = await summarise(context, status, proof, commit)
         if self.proposed is not None:
             report = replace(report, proposed_spec=dump_spec(self.proposed))
-        await context.tell("done" if status == "verified" else "failed", report.next_step)
+        await context.tell("done" if status == "verified" else status, report.next_step)
         return report
 
     def _verified(self) -> set[str]:
@@ -105,8 +105,9 @@ class _Driver:
         if ended.request is not None:
             self.requests[module_id] = ended.request
         is_verified = result.status == "verified"
-        phase: Phase = "verified" if is_verified else "failed"
-        text = f"{result.tries} tries" if is_verified else f"{result.status}: {result.reason}"
+        # A module that is blocked never gets here.
+        phase: Phase = "failed" if result.status == "blocked" else result.status
+        text = f"{result.tries} tries" if is_verified else result.reason
         await self.context.tell(phase, text, module_id, (result.model, result.rung))
         return is_verified
 

@@ -20,8 +20,8 @@ MAX_WAITS = 3
 class Failure:
     """One failure: its cause, the raw text behind it, and the name that shows it again.
 
-    ``is_final`` says that trying again would not help; ``wait_s`` is how long a provider asked to
-    be left alone.
+    ``is_final`` says that trying again would not help, ``ends_run`` that other modules would meet
+    it too, ``mend`` what a person can do; ``wait_s`` is how long a provider asked to be left alone.
     """
 
     cause: Cause
@@ -29,6 +29,8 @@ class Failure:
     signature: str = ""
     is_final: bool = False
     wait_s: float = 0.0
+    ends_run: bool = False
+    mend: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def next_move(failure: Failure, count: Count) -> Move:
 
 def _after_transport(failure: Failure, count: Count) -> Move:
     if failure.is_final:
-        return Move("wait", "the provider refused; waiting would not help")
+        return Move("wait", "waiting would not help")
     if count.waits < MAX_WAITS:
         return Move("again", "the provider failed; no try is used up")
     return Move("wait", f"the provider failed {count.waits + 1} times")

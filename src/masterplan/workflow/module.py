@@ -12,8 +12,16 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from masterplan.core.decision import Decision
-from masterplan.core.errors import BudgetError, DialectError, ProviderError, SubstitutionError
+from masterplan.core.errors import (
+    BudgetError,
+    DialectError,
+    MasterplanError,
+    Problem,
+    ProviderError,
+    SubstitutionError,
+)
 from masterplan.core.task import Task
+from masterplan.providers.retry import is_final, is_of_set_up
 from masterplan.routing import Evidence
 from masterplan.spec import ChangeRequest, Module, Slice, slice_of
 from masterplan.spec.revise import Cause as ChangeCause
@@ -34,7 +42,6 @@ from masterplan.workflow.verify import (
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _MAX_WAIT_S = 30.0
-_FINAL_STATUSES = frozenset({400, 401, 403, 404, 413, 422})
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,8 @@ class ModuleBuild:
         except (ProviderError, DialectError) as error:
             return _transport(error)
         except BudgetError as error:
-            return Failure("budget", str(error), is_final="module" not in error.where)
+            is_whole = "module" not in error.where
+            return Failure("budget", _told(error), ends_run=is_whole, mend=error.mend)
         self._tries += 1
         self._on_rung += 1
         self._made.append(made)
@@ -174,10 +182,11 @@ class ModuleBuild:
             reason = "the top rung of the ladder failed"
         elif failure.cause != "code":
             reason = f"{move.reason}: {failure.text}"
-        result = replace(self._result(status, reason, decision), failure=failure.text)
+        result = replace(
+            self._result(status, reason, decision), failure=failure.text, mend=failure.mend
+        )
         if status != "failed":
-            is_over = move.action == "stop" and failure.is_final
-            return Ended(result, is_run_over=is_over)
+            return Ended(result, is_run_over=failure.ends_run)
         cause: ChangeCause = (
             "contract_cannot_be_met" if failure.cause == "spec" else "ladder_exhausted"
         )
@@ -205,15 +214,24 @@ def _rung(decision: Decision) -> str:
     return f"{decision.rung + 1} of {len(decision.ladder)}"
 
 
+def _told(error: MasterplanError) -> str:
+    """Return an error without its mend, which the report says once, at its end."""
+    return str(Problem(error.code, error.message, error.where))
+
+
 def _transport(error: ProviderError | DialectError) -> Failure:
     if not isinstance(error, ProviderError):
-        return Failure("transport", str(error))
+        return Failure("transport", str(error), is_final=error.code == "dialect.unknown")
     wait_s = error.retry_after_s or 0.0
     # A call that may have been executed, or was by another model, is not paid again by itself.
-    is_final = (
-        error.is_ambiguous
+    return Failure(
+        "transport",
+        _told(error),
+        is_final=error.is_ambiguous
         or isinstance(error, SubstitutionError)
-        or error.status in _FINAL_STATUSES
-        or wait_s > _MAX_WAIT_S
+        or is_final(error)
+        or wait_s > _MAX_WAIT_S,
+        wait_s=wait_s,
+        ends_run=is_of_set_up(error),
+        mend=error.mend,
     )
-    return Failure("transport", str(error), is_final=is_final, wait_s=wait_s)

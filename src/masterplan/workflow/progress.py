@@ -21,6 +21,7 @@ Phase = Literal[
     "repairing",
     "verified",
     "failed",
+    "stopped",
     "integrating",
     "done",
 ]

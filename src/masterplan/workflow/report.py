@@ -25,7 +25,8 @@ _OUTPUT_CHARS = 4_000
 class ModuleResult:
     """How one module ended. ``files`` is what was verified; empty unless it was.
 
-    ``failure`` is the written failure report of the last try, ``reason`` the engine's own words.
+    ``failure`` is the written failure report of the last try, ``reason`` the engine's own words,
+    ``mend`` what a person can do about it, where that is known.
     """
 
     module: str
@@ -41,6 +42,7 @@ class ModuleResult:
     notes: tuple[str, ...] = ()
     commit: str = ""
     failure: str = ""
+    mend: str = ""
     files: Mapping[str, str | None] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
@@ -59,6 +61,7 @@ class ModuleResult:
             "commit": self.commit,
             "files": sorted(self.files),
             "failure": neutralise(self.failure),
+            "mend": neutralise(self.mend),
         }
 
 

@@ -48,7 +48,7 @@ async def summarise(
         overrides=tuple(overrides),
         warnings=tuple(warnings),
         reason=reason,
-        next_step=_next_step(context.run, status),
+        next_step=_next_step(context, status),
     )
 
 
@@ -82,8 +82,13 @@ def _reason(context: Context, proof: Integration, commit: str) -> str:
     return "; ".join(open_ones)
 
 
-def _next_step(run: str, status: RunStatus) -> str:
+def _next_step(context: Context, status: RunStatus) -> str:
+    run = context.run
     resume = f"masterplan build --resume {run}"
+    ended = (one for one in context.results.values() if one.status == status)
+    mends = dict.fromkeys(one.mend for one in ended if one.mend)
+    if mends and status in ("stopped", "waiting"):
+        return f"{'; '.join(mends)}, then `{resume}`"
     return {
         "verified": f"bring it onto your files with `masterplan apply {run}`",
         "failed": f"read the failure reports, mend spec or policy, then `{resume}`",
