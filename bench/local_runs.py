@@ -72,7 +72,8 @@ def main() -> None:
                 file.write(json.dumps(result) + "\n")
     good = [r for r in results if r["exit"] == 0]
     seconds = sorted(float(str(r["seconds"])) for r in results)
-    print(f"{len(good)} of {len(results)} verified; seconds: median {statistics.median(seconds):.0f}, "
+    middle = statistics.median(seconds)
+    print(f"{len(good)} of {len(results)} verified; seconds: median {middle:.0f}, "
           f"longest {seconds[-1]:.0f}")  # fmt: skip
 
 
