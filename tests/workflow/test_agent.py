@@ -48,7 +48,8 @@ async def test_text_when_complained_of_then_the_same_model_is_told_and_all_is_pa
         books = case.pipe.ledger.attempts()
     assert (answer.output, answer.text) == ("YES", "yes")
     assert "'no' is not yes." in texts[1]
-    assert "You are careful." in texts[0]
+    assert texts[0] == "You are careful.\nSay yes."
+    assert texts[1].startswith(texts[0])
     assert answer.attempts == tuple(row.id for row in books)
     assert answer.spend.reported_nano == 300 * 1_000 + 30 * 5_000
     assert {row.model for row in books} == {"anthropic/claude-haiku-4-5"}

@@ -95,6 +95,10 @@ def test_paragraphs_when_the_text_has_control_characters_then_they_are_gone() ->
     assert brief.paragraphs == ("Do this [31m and that. Next last",)
 
 
+def test_paragraphs_when_there_are_only_examples_then_one_that_says_so() -> None:
+    assert parse_brief("f(1) -> 2").paragraphs == ("Do what the examples show.",)
+
+
 def test_digest_when_only_line_ends_differ_then_the_same() -> None:
     assert parse_brief("a\r\nb").digest == parse_brief("a\nb").digest != parse_brief("a b").digest
 

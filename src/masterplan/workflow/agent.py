@@ -171,7 +171,10 @@ def _agent(
         # No schema transformer: it would strip the bounds that keep a small model's strings short.
         profile=ModelProfile(supports_json_schema_output=True, json_schema_transformer=None),
     )
-    settings = AnthropicModelSettings(max_tokens=question.max_output_tokens)
+    # An announcement before a retry would cost 120 words and change the prefix that is cached.
+    settings = AnthropicModelSettings(
+        max_tokens=question.max_output_tokens, framing_announcement="never"
+    )
     if question.temperature is not None:
         settings["temperature"] = question.temperature
     return Agent(

@@ -141,7 +141,7 @@ def _paragraphs(text: str) -> tuple[str, ...]:
             # The item's own number would be taken for the paragraph's.
             found[-1].append(_ITEM.sub("", stripped, count=1))
             is_open = True
-    return tuple(" ".join(lines) for lines in found)
+    return tuple(" ".join(lines) for lines in found) or ("Do what the examples show.",)
 
 
 def _arrow(line: str) -> BriefExample | None:
