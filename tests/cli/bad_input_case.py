@@ -65,7 +65,7 @@ def second(**changes: object) -> Callable[[dict[str, object]], object]:
         modules = data["modules"]
         assert isinstance(modules, list)
         files = {"create": ["pkg/b.py"], "test": ["tests/test_b.py"]}
-        check = [{"id": "b.shown", "run": "python -m pytest -q tests/test_b.py"}]
+        check = [{"id": "b.shown", "run": "python -m unittest tests/test_b.py"}]
         modules.append(
             {
                 "id": "b",

@@ -39,8 +39,16 @@ run = "$5"
 BRIEF = "# Numbers\n\n`pkg/a.py` has `a(x: int) -> int`, which adds one.\n\n>>> a(1)\n2\n"
 RIGHT = "def a(x: int) -> int:\n    return x + 1\n"
 WRONG = "def a(x: int) -> int:\n    return x + 7\n"
-TEST = "from pkg.a import a\n\n\ndef test_a() -> None:\n    assert a(1) == 2\n"
-HIDDEN = "from pkg.a import a\n\n\ndef test_more() -> None:\n    assert a(5) == 6\n"
+CASE = """import unittest
+
+from pkg.a import a
+
+
+class TestA(unittest.TestCase):
+    def test_a(self) -> None:
+        self.assertEqual(a({0}), {0} + 1)
+"""
+TEST, HIDDEN = CASE.format(1), CASE.format(5)
 
 
 def plan(**changes: object) -> dict[str, object]:
@@ -54,10 +62,10 @@ def plan(**changes: object) -> dict[str, object]:
         "test_files": {"tests/test_a.py": TEST},
         "held_out_files": {"held/test_more.py": HIDDEN},
         "acceptance": [
-            {"id": "a.shown", "run": "python -m pytest -q tests/test_a.py"},
+            {"id": "a.shown", "run": "python -m unittest tests/test_a.py"},
             {
                 "id": "a.hidden",
-                "run": "python -m pytest -q held/test_more.py",
+                "run": "python -m unittest held/test_more.py",
                 "visibility": "held_out",
             },
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
+import click
+
 from masterplan.cli.frame import Frame
-from masterplan.cli.output import say
+from masterplan.cli.output import harmless, say
 from masterplan.cli.progress import Progress
 from masterplan.core.errors import PolicyError, WorkspaceError
 from masterplan.sandbox import find_cage
@@ -40,6 +43,7 @@ BUILDERS = "masterplan.builders"
 DIRECT = "direct"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _SHOWN = 5
+_GLANCE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -227,13 +231,16 @@ def disk_errors() -> Iterator[None]:
 
 def ask(question: str) -> bool:
     """Ask a person on the terminal; Ctrl-C stops the command."""
-    import click
-
     known = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return click.confirm(question, default=False, err=True)
+        click.echo(f"{harmless(question)} [y/N]: ", nl=False, err=True)
+        # A blocking read would sleep on where Ctrl-C came just before it.
+        while not select.select([sys.stdin], [], [], _GLANCE_S)[0]:
+            continue
+        answer = sys.stdin.readline()
     finally:
         signal.signal(signal.SIGINT, known)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def is_terminal() -> bool:
