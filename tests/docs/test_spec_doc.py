@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 import masterplan.spec
 from masterplan.spec import Module, Spec, rule_names, warning_names
-from masterplan.workflow.escalate import Action, Cause, Count, Failure, next_move
+from masterplan.workflow.escalate import Action, Cause, Count, Failure, OnExceed, next_move
 
 PAGE = Page.load("spec.md")
 CODE = re.compile(r'"((?:spec|contract)\.[a-z_]+)"')
@@ -59,10 +59,10 @@ def test_spec_page_failure_table_is_what_the_engine_does() -> None:
     done = set()
     for cause, is_final in itertools.product(get_args(Cause), (False, True)):
         failure = Failure(cause, "", "same", is_final=is_final)
-        for tries, above, seen, waits in itertools.product(
-            (1, 2, 3), (0, 1), ((), ("same",)), (0, 3)
+        for tries, above, seen, waits, on_exceed in itertools.product(
+            (1, 2, 3), (0, 1), ((), ("same",)), (0, 3), get_args(OnExceed)
         ):
-            move = next_move(failure, Count(tries, 3, above, seen, waits))
+            move = next_move(failure, Count(tries, 3, above, seen, waits, on_exceed))
             done.add((cause, move.action))
     assert told == done
     assert {action for _, action in done} == set(get_args(Action))

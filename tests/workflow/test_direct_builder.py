@@ -11,7 +11,7 @@ from masterplan.core.errors import BuildError
 from masterplan.core.task import Task
 from masterplan.providers.fake import Reply
 from masterplan.workflow.agent import ComplaintError
-from masterplan.workflow.builders import Assignment
+from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.builders.direct import DirectBuilder, read_answer
 from masterplan.workflow.failure import CHANGE_HEADING
 
@@ -155,6 +155,7 @@ async def test_build_when_it_failed_before_then_only_a_big_model_sees_its_own_ch
     assert "given = 1" in text
     assert ("WRONG_LINE" in text) is not is_small
     assert ("CANNOT:" in text) is not is_small
+    assert ("ASK:" in text) is not is_small
     assert asked.request.temperature == (0.6 if is_small else None)
 
 
@@ -171,3 +172,16 @@ async def test_build_when_small_and_first_then_it_sees_its_file_but_no_stub(tmp_
     assert "NotImplementedError" not in text
     assert asked.request.temperature == 0.1
     assert asked.request.max_output_tokens == 600
+
+
+@pytest.mark.parametrize("lead", ["", "\n  "])
+def test_answer_when_it_is_a_question_then_only_its_line_is_asked(lead: str) -> None:
+    text = f"{lead}ASK: Which way?\nI could do both:\n```\nx = 1\n```\n"
+    assert read_answer(text, ("a.py",)) == Proposal({}, question="Which way?")
+
+
+def test_answer_when_a_small_model_asks_then_it_is_not_heard() -> None:
+    text = "ASK: Which way?\n```\nx = 1\n```\n"
+    assert read_answer(text, ("a.py",), may_ask=False) == Proposal({"a.py": "x = 1\n"})
+    with pytest.raises(ComplaintError):
+        read_answer("ASK: Which way?", ("a.py",), may_ask=False)

@@ -36,6 +36,7 @@ CODE = Failure("code", "text", "s1")
         (Failure("spec", ""), Count(1, 6, 2), "replan"),
         (Failure("intent", ""), Count(1, 6, 2), "ask"),
         (Failure("budget", ""), Count(1, 6, 2), "stop"),
+        (Failure("budget", ""), Count(1, 6, 2, on_exceed="ask"), "ask"),
     ],
 )
 def test_move_when_something_failed_then_the_table_answers(

@@ -25,22 +25,24 @@ from masterplan.cli.workshop import (
     open_repo,
     open_workshop,
 )
-from masterplan.core.errors import SpecError
+from masterplan.core.errors import InputError, SpecError
 from masterplan.spec import Spec, ensure_approved, parse_spec
 from masterplan.workflow.agent import ensure_installed
 from masterplan.workflow.build import build
+from masterplan.workflow.question import record_answers
 from masterplan.workflow.report import RunReport
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is built: the spec, its file, the run, and whether the run was begun before."""
+    """What is built: the spec, its file, the run, whether it was begun before, and the answers."""
 
     spec: Spec
     path: Path
     run: str
     is_resumed: bool = False
     parallel: int | None = None
+    answers: tuple[str, ...] = ()
 
 
 @click.command("build")
@@ -53,6 +55,13 @@ class Job:
     default=None,
     help="Go on with a run; without RUN the newest that is not verified.",
 )
+@click.option(
+    "--answer",
+    "answers",
+    metavar="TEXT",
+    multiple=True,
+    help="Answer what the run waits for; `MODULE: …` where several ask. With --resume.",
+)
 @click.option("--parallel", type=click.IntRange(1, 64), help="Modules built at once.")
 @click.option("--builder", metavar="NAME", default=DIRECT, help="Use this builder for all.")
 @click.option("--no-sandbox", "is_uncaged", is_flag=True, help="Run generated code without a cage.")
@@ -63,6 +72,7 @@ def command(
     frame: Frame,
     spec: str | None,
     resume: str | None,
+    answers: tuple[str, ...],
     parallel: int | None,
     builder: str,
     is_uncaged: bool,
@@ -76,14 +86,21 @@ def command(
     \b
     --json: run, status (verified, failed, stopped, waiting), reason, next_step, spec_digest, base,
     commit, cage, overrides, warnings, modules (status, reason, tries, attempts, model,
-    served_model, rung, effort, checks, notes, commit, files, failure by id), integration, spend
-    (total, by_role, by_model, by_module, per_accepted_module_nano), premium_share, proposed_spec;
-    where it is not verified also error. Amounts are nano-dollars.
+    served_model, rung, effort, checks, notes, commit, files, failure, mend, question by id),
+    integration, spend (total, by_role, by_model, by_module, per_accepted_module_nano),
+    premium_share, proposed_spec; where it is not verified also error. Amounts are nano-dollars.
     """
     if builder == DIRECT:
         ensure_installed()
     store = Store.near(Path.cwd())
-    job = replace(_job(store, spec, resume), parallel=parallel)
+    if answers and resume is None:
+        raise InputError(
+            "answer.no_run",
+            "an answer is for a run that waits",
+            "--answer",
+            "masterplan build --resume RUN --answer TEXT",
+        )
+    job = replace(_job(store, spec, resume), parallel=parallel, answers=answers)
     ensure_approved_at(job.spec, job.path)
     wishes = Wishes(job.run, builder, is_uncaged=is_uncaged, is_auto_approved=is_auto)
     with Progress(frame.is_trace) as progress:
@@ -133,6 +150,8 @@ async def build_run(frame: Frame, workshop: Workshop, job: Job, progress: Progre
     store = Store(workshop.site.repo.root)
     store.start_run(job.run, job.spec, job.path)
     frame.resume_hint = f"masterplan build --resume {job.run}"
+    if job.answers:
+        record_answers(workshop.site.ledger, job.run, job.answers)
     report = await build(
         job.spec, workshop.site, run_id=job.run, parallel=job.parallel, resume=job.is_resumed
     )

@@ -25,12 +25,16 @@ from masterplan.spec import Module, Slice, stubs
 from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.context import Context, granted
 from masterplan.workflow.journal import JournalingPipe
+from masterplan.workflow.question import plain_question
 from masterplan.workflow.trees import Files, read_text
 
 
 @dataclass(frozen=True)
 class Try:
-    """What a try starts from: its number, the rung, what failed before, and what is left."""
+    """What a try starts from: its number, the rung, what failed before, and what is left.
+
+    ``is_answered``: a person has answered a question of the builder; the slice says what.
+    """
 
     number: int
     decision: Decision
@@ -38,11 +42,12 @@ class Try:
     last: Files
     seconds_left: float
     turns_left: int
+    is_answered: bool = False
 
 
 @dataclass(frozen=True)
 class TryResult:
-    """What came back: whole files, or the word that a contract cannot be met.
+    """What came back: whole files, a question, or the word that a contract cannot be met.
 
     ``given`` are the texts the builder started from. ``refusals`` are the engine's own.
     """
@@ -54,7 +59,14 @@ class TryResult:
     seconds: float = 0.0
     refusals: tuple[str, ...] = ()
     given: dict[str, str] = field(default_factory=dict)
+    question: str = ""
 
+
+_RAISED = (
+    "in the spec, then `masterplan check --seal SPEC`, `masterplan approve SPEC` and "
+    "`masterplan build SPEC --resume RUN`"
+)
+"""How a run goes on with larger budgets: the only change of a spec that it takes."""
 
 _LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"})
 """What running tools leave in a worktree; nothing of it is ever taken."""
@@ -72,7 +84,7 @@ def assign(
     """Make an assignment; GuardError where a later try would come without its written handoff."""
     if not slice_.text.strip():
         raise GuardError("guard.handoff", "a builder is never given a module without its slice")
-    if asked.number > 1 and not asked.failure_report.strip():
+    if asked.number > 1 and not (asked.is_answered or asked.failure_report.strip()):
         raise GuardError(
             "guard.handoff", "no try follows a failed one without the written failure report"
         )
@@ -114,13 +126,13 @@ async def _ensure_budget(context: Context, module: Module) -> None:
     limit = min(module.budget.limit_nano, parse_usd(context.spec.budget.per_module))
     if spent.known_nano > limit or (spent.known_nano == limit and limit > 0):
         message = f"module {module.id} has used its {format_usd(limit)}"
-        mend = "raise the module's budget in the spec, then approve and resume"
+        mend = f"raise budget.usd of the module, or budget.per_module, {_RAISED}"
         raise BudgetError("budget.module", message, f"module {module.id}", mend)
     whole = await context.spend()
     total = context.spec.budget.total_nano
     if whole.known_nano > total or (whole.known_nano == total and total > 0):
         message = f"the run has used the spec's {context.spec.budget.total}"
-        raise BudgetError("budget.run", message, "run", "raise budget.total in the spec")
+        raise BudgetError("budget.run", message, "run", f"raise budget.total {_RAISED}")
 
 
 async def _material(
@@ -180,6 +192,7 @@ class _Builder:
             seconds=round(time.monotonic() - started, 3),
             refusals=tuple(refusals),
             given=dict(assignment.current),
+            question=plain_question(proposal.question),
         )
 
     async def _read(
@@ -224,6 +237,6 @@ class CountingPipe(JournalingPipe):
                 "budget.turns",
                 f"module {task.module} has used its turns",
                 where=f"module {task.module}",
-                mend="raise budget.turns of the module in the spec",
+                mend=f"raise budget.turns of the module {_RAISED}",
             )
         return await super().call(task, request, decision=decision)

@@ -17,7 +17,7 @@ from masterplan.workflow.context import Context
 from masterplan.workflow.journal import Journal
 from masterplan.workflow.judge import Judge
 from masterplan.workflow.judge.check import Bounds
-from masterplan.workflow.repair import STEP
+from masterplan.workflow.repair import STEP, plan_digest
 from masterplan.workflow.site import Site
 from masterplan.workflow.trees import Trees
 from masterplan.workflow.worktree import RunTree
@@ -27,7 +27,10 @@ _KEY = "start"
 
 @dataclass(frozen=True)
 class Start:
-    """What a run was started with; ``when`` (Unix seconds) dates all its commits."""
+    """What a run was started with; ``when`` (Unix seconds) dates all its commits.
+
+    ``plan`` is the spec's digest but for its budgets: these may be raised while a run waits.
+    """
 
     spec_digest: str
     base: str
@@ -37,6 +40,7 @@ class Start:
     catalog: str
     prices: str
     cage: str
+    plan: str = ""
 
 
 async def begin(spec: Spec, site: Site, run_id: str, *, is_resumed: bool) -> Context:
@@ -72,11 +76,12 @@ async def begin(spec: Spec, site: Site, run_id: str, *, is_resumed: bool) -> Con
 
 
 def _ensure_same_plan(site: Site, run_id: str, start: Start, now: Start) -> None:
-    known = {start.spec_digest}
+    known = {start.spec_digest, start.plan}
     for step in site.ledger.steps(run_id):
         if step.name.startswith(f"{STEP} "):
-            known.add(json.loads(step.result_json)["digest"])
-    if now.spec_digest not in known:
+            revision = json.loads(step.result_json)
+            known |= {revision["digest"], revision.get("plan", "")}
+    if not known & {now.spec_digest, now.plan}:
         raise SpecError(
             "build.other_spec",
             f"run {run_id} builds {start.spec_digest[:12]} or a revision of it, "
@@ -109,6 +114,7 @@ def _now(spec: Spec, site: Site) -> Start:
         catalog=site.catalog.version,
         prices=site.pipe.prices.price_version,
         cage=site.cage.name,
+        plan=plan_digest(spec),
     )
 
 

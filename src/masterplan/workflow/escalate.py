@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cause = Literal["transport", "code", "spec", "intent", "budget"]
+OnExceed = Literal["stop", "ask"]
 Action = Literal["again", "climb", "next_rung", "replan", "ask", "wait", "stop"]
 
 MAX_WAITS = 3
@@ -35,13 +36,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Count:
-    """Where a module stands: tries done, its caps, what failed before, and the rungs above."""
+    """Where a module stands: tries done, its caps, what failed before, and the rungs above.
+
+    ``on_exceed`` is the spec's word for a budget that is used up.
+    """
 
     tries: int
     max_tries: int
     rungs_above: int
     seen: tuple[str, ...] = ()
     waits: int = 0
+    on_exceed: OnExceed = "stop"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def next_move(failure: Failure, count: Count) -> Move:
     """
     if failure.cause == "transport":
         return _after_transport(failure, count)
+    if failure.cause == "budget" and count.on_exceed == "ask":
+        return Move("ask", "a budget is used up, and you are to be asked")
     if failure.cause != "code":
         return _OTHERS[failure.cause]
     left = count.max_tries - count.tries

@@ -31,6 +31,7 @@ from masterplan.workflow.decide import module_task
 from masterplan.workflow.escalate import Count, Failure, Move, next_move
 from masterplan.workflow.failure import failure_report, signature
 from masterplan.workflow.judge import CheckResult
+from masterplan.workflow.question import Asked, find_answer, record_question
 from masterplan.workflow.report import ModuleResult, ModuleStatus
 from masterplan.workflow.verify import (
     Verification,
@@ -64,6 +65,7 @@ class ModuleBuild:
         self._seen: list[str] = []
         self._tries = self._on_rung = self._waits = 0
         self._report, self._last = "", dict[str, str | None]()
+        self._answers: dict[str, str] = {}
         self._made: list[TryResult] = []
         self._verification = Verification()
 
@@ -79,6 +81,8 @@ class ModuleBuild:
             failed = await self._try(decision, before)
             if failed is None:
                 return self._verified(decision)
+            if failed.cause == "intent" and await self._is_answered(failed.text):
+                continue
             move = next_move(failed, self._count(decision))
             following = await self._follow(move, failed, decision)
             if following is None:
@@ -104,12 +108,20 @@ class ModuleBuild:
         number = self._tries + 1
         await self._context.tell(
             "building",
-            f"try {number} of {self._max_tries}",
+            f"try {number - len(self._answers)} of {self._max_tries}",
             self._module.id,
             (decision.model, _rung(decision)),
         )
         turns = self._module.budget.turns - sum(len(made.attempts) for made in self._made)
-        asked = Try(number, decision, self._report, self._last, self._seconds_left(), turns)
+        asked = Try(
+            number,
+            decision,
+            self._report,
+            self._last,
+            self._seconds_left(),
+            turns,
+            is_answered=bool(self._answers),
+        )
         try:
             made = await make_try(self._context, self._module, self._slice, (asked, self._task()))
         except (ProviderError, DialectError) as error:
@@ -118,8 +130,10 @@ class ModuleBuild:
             is_whole = "module" not in error.where
             return Failure("budget", _told(error), ends_run=is_whole, mend=error.mend)
         self._tries += 1
-        self._on_rung += 1
         self._made.append(made)
+        if made.question and made.question not in self._answers:
+            return Failure("intent", made.question, mend="answer the question")
+        self._on_rung += 1
         if made.cannot_meet:
             return Failure("spec", made.cannot_meet)
         return await self._judge(made, before)
@@ -127,7 +141,10 @@ class ModuleBuild:
     async def _judge(self, made: TryResult, before: tuple[CheckResult, ...]) -> Failure | None:
         module = self._module
         await self._context.tell("verifying", f"try {self._tries}", module.id)
-        if made.refusals:
+        if made.question:
+            told = f"the builder asked what is answered already: {made.question}"
+            verification = Verification(refusals=(told,))
+        elif made.refusals:
             verification = Verification(refusals=made.refusals)
         else:
             verification = await verify(self._context, module, made.files, before)
@@ -137,6 +154,21 @@ class ModuleBuild:
         failed = failed_of(module, verification)
         self._report = failure_report(module.id, failed, made.given, made.files)
         return Failure("code", self._report, signature(failed))
+
+    async def _is_answered(self, question: str) -> bool:
+        """Tell whether a person has answered; the answer then is part of the slice."""
+        context = self._context
+        asked = Asked(self._module.id, question)
+        ledger, run = context.site.ledger, context.run
+        await asyncio.to_thread(record_question, ledger, run, asked)
+        answer = await asyncio.to_thread(find_answer, ledger, run, asked)
+        if answer is None:
+            return False
+        heading = "" if self._answers else "\n## Answered by a person\n"
+        self._answers[question] = answer
+        text = f"{self._slice.text}{heading}- {question}\n  Answer: {answer}\n"
+        self._slice = replace(self._slice, text=text)
+        return True
 
     async def _follow(self, move: Move, failure: Failure, decision: Decision) -> Decision | None:
         """Return the decision for the next try, or ``None`` where this module is at its end."""
@@ -164,7 +196,10 @@ class ModuleBuild:
 
     def _count(self, decision: Decision | None) -> Count:
         above = len(decision.ladder) - 1 - decision.rung if decision else 0
-        return Count(self._tries, self._max_tries, above, tuple(self._seen), self._waits)
+        # A question uses up no try.
+        tries = self._tries - len(self._answers)
+        on_exceed = self._context.spec.budget.on_exceed
+        return Count(tries, self._max_tries, above, tuple(self._seen), self._waits, on_exceed)
 
     def _seconds_left(self) -> float:
         return max(self._module.budget.seconds - sum(made.seconds for made in self._made), 1.0)
@@ -183,7 +218,10 @@ class ModuleBuild:
         elif failure.cause != "code":
             reason = f"{move.reason}: {failure.text}"
         result = replace(
-            self._result(status, reason, decision), failure=failure.text, mend=failure.mend
+            self._result(status, reason, decision),
+            failure=failure.text,
+            mend=failure.mend,
+            question=failure.text if failure.cause == "intent" else "",
         )
         if status != "failed":
             return Ended(result, is_run_over=failure.ends_run)

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from masterplan.core.errors import BudgetError, BuildError, ProviderError, SpecError
 from masterplan.spec import ChangeRequest, Spec, approve, check, digest, dump_spec, parse_spec
 from masterplan.spec.revise import revise
+from masterplan.spec.schema import Budget, ModuleBudget
 from masterplan.workflow.context import Context
 from masterplan.workflow.site import Replanner
 
@@ -30,6 +31,7 @@ class Revision:
     text: str = ""
     digest: str = ""
     problem: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,4 +84,10 @@ async def _revised(planner: Replanner, spec: Spec, request: ChangeRequest) -> Re
     if problems:
         listed = "; ".join(str(problem) for problem in problems[:5])
         return Revision(problem=f"the gate refused the planner's change: {listed}")
-    return Revision(dump_spec(revised), revised.digest)
+    return Revision(dump_spec(revised), revised.digest, plan=plan_digest(revised))
+
+
+def plan_digest(spec: Spec) -> str:
+    """Return the digest of a spec but for its budgets: what is built, not what it may cost."""
+    modules = (module.model_copy(update={"budget": ModuleBudget()}) for module in spec.modules)
+    return digest(spec.model_copy(update={"budget": Budget(), "modules": tuple(modules)}))

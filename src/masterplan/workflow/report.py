@@ -26,7 +26,7 @@ class ModuleResult:
     """How one module ended. ``files`` is what was verified; empty unless it was.
 
     ``failure`` is the written failure report of the last try, ``reason`` the engine's own words,
-    ``mend`` what a person can do about it, where that is known.
+    ``mend`` what a person can do about it, where that is known; ``question`` what a builder asks.
     """
 
     module: str
@@ -43,6 +43,7 @@ class ModuleResult:
     commit: str = ""
     failure: str = ""
     mend: str = ""
+    question: str = ""
     files: Mapping[str, str | None] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
@@ -62,6 +63,7 @@ class ModuleResult:
             "files": sorted(self.files),
             "failure": neutralise(self.failure),
             "mend": neutralise(self.mend),
+            "question": neutralise(self.question),
         }
 
 

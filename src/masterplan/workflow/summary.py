@@ -85,10 +85,14 @@ def _reason(context: Context, proof: Integration, commit: str) -> str:
 def _next_step(context: Context, status: RunStatus) -> str:
     run = context.run
     resume = f"masterplan build --resume {run}"
-    ended = (one for one in context.results.values() if one.status == status)
+    ended = [one for one in context.results.values() if one.status == status]
+    asking = [one.module for one in ended if one.question]
+    words = ["…"] if len(asking) == 1 else [f"{name}: …" for name in asking]
+    resume = " ".join([resume, *(f'--answer "{word}"' for word in words)])
     mends = dict.fromkeys(one.mend for one in ended if one.mend)
     if mends and status in ("stopped", "waiting"):
-        return f"{'; '.join(mends)}, then `{resume}`"
+        told = "; ".join(mends).replace("--resume RUN", f"--resume {run}")
+        return told if "--resume " in told else f"{told}, then `{resume}`"
     return {
         "verified": f"bring it onto your files with `masterplan apply {run}`",
         "failed": f"read the failure reports, mend spec or policy, then `{resume}`",

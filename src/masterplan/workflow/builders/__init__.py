@@ -43,12 +43,14 @@ class Proposal:
     """What a builder hands back: whole files by path (``None`` deletes), never a verdict.
 
     ``cannot_meet`` is the builder's word that a contract cannot be met; it becomes a change
-    request to the planner. ``attempts`` are the ledger ids of the calls it made.
+    request to the planner. ``question`` is what only a person can say: the run waits for the
+    answer, which is in the slice of the next try. ``attempts`` are the ledger ids of its calls.
     """
 
     files: Mapping[str, str | None]
     cannot_meet: str = ""
     attempts: tuple[str, ...] = ()
+    question: str = ""
 
 
 class Builder(Protocol):

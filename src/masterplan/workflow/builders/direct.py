@@ -7,7 +7,7 @@ write far better code when they need not escape it. Must not write files nor jud
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masterplan.core.decision import Decision
 from masterplan.core.task import Task
@@ -26,6 +26,7 @@ FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.1, 0.6
 
 _FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
 _FILE = re.compile(r"^[\s>#*\-]*FILE:[\s*]*`?([^\s`*]+?)[`*\s:]*$", re.IGNORECASE | re.MULTILINE)
+_ASK = re.compile(r"^\s*ASK:[ \t]*(\S[^\n]*)")
 _CANNOT = re.compile(r"^\s*CANNOT:\s*(\S.*)", re.DOTALL)
 
 
@@ -60,10 +61,10 @@ class DirectBuilder:
         )
 
         def read(text: str) -> Proposal:
-            return read_answer(text, assignment.writable)
+            return read_answer(text, assignment.writable, may_ask=not is_small)
 
         answer = await Asker(pipe, task, decision).text(question, read)
-        return Proposal(answer.output.files, answer.output.cannot_meet, answer.attempts)
+        return replace(answer.output, attempts=answer.attempts)
 
 
 def _shown(assignment: Assignment, is_small: bool) -> dict[str, str]:
@@ -103,11 +104,14 @@ class _Block:
     end: int
 
 
-def read_answer(text: str, writable: tuple[str, ...]) -> Proposal:
-    """Read the files out of an answer; ComplaintError where there is none to be found.
+def read_answer(text: str, writable: tuple[str, ...], *, may_ask: bool = True) -> Proposal:
+    """Read the files, or the question, out of an answer; ComplaintError where there is neither.
 
     A path outside ``writable`` is kept as proposed: refusing it is the engine's business.
     """
+    asked = _ASK.match(text) if may_ask else None
+    if asked:
+        return Proposal({}, question=asked[1].strip())
     refusal = _CANNOT.match(text)
     if refusal:
         return Proposal({}, cannot_meet=refusal[1].strip())
