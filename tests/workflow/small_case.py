@@ -22,6 +22,8 @@ Only the standard library is used.
 >>> shout(None)
 Traceback (most recent call last):
 TypeError: no text
+
+- `shout("?")` -> `EmptyError`
 """
 BRIEF = parse_brief(TEXT)
 

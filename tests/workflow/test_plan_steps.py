@@ -77,7 +77,8 @@ async def test_examples_when_three_then_the_last_is_held_out_of_every_slice(
     assert "zanzibar-isle" in hidden
     assert "A B" not in hidden
     assert "pytest.raises(TypeError)" in "".join(loud.test_files.values())
-    assert loud.held_out_files == {}
+    assert "pytest.raises(EmptyError)" in "".join(loud.held_out_files.values())
+    assert list(spec.shared.errors) == ["EmptyError"]
     assert {a.id: a.visibility for a in slug.acceptance} == {
         "slug.examples": "builder",
         "slug.held-out": "held_out",

@@ -16,6 +16,7 @@ from masterplan.core.usage import Usage
 from masterplan.providers.fake import Reply
 from masterplan.spec import check, digest
 from masterplan.workflow.agent import ComplaintError
+from masterplan.workflow.brief import parse_brief
 from masterplan.workflow.plan.ground import blob_sha, survey
 from masterplan.workflow.plan.planner import Planned
 from masterplan.workflow.plan.whole import asked_schema, fenced_json, read_spec
@@ -164,6 +165,28 @@ def test_examples_when_the_planner_used_the_id_then_another() -> None:
     modules[1]["acceptance"][0]["id"] = "one.examples"
     ids = [a.id for module in read(modules=modules).modules for a in module.acceptance]
     assert ids == ["one.examples-2", "one.examples"]
+
+
+EXAMPLES = parse_brief(
+    "Do it.\n\none(1) -> 2\none( 4 ) -> 5\none(7) -> 8\none(None) -> TypeError\n"
+    "other(1) -> 2\none(0) -> OddError\n"
+)
+
+
+def test_examples_when_the_brief_has_more_then_they_are_acceptance_too() -> None:
+    modules = json.loads(json.dumps(MODULES))
+    modules[1]["held_out_files"] = {"held/test_more.py": "def test():\n    assert one(7) == 8\n"}
+    spec = read_spec(fenced(DATA | {"modules": modules}), EXAMPLES, GROUND)
+    (contract,) = spec.contracts
+    assert [(e.call, e.result, e.error) for e in contract.examples] == [
+        ("one(1)", "2", None),
+        ("one( 4 )", "5", None),
+        ("one(None)", None, "TypeError"),
+    ]
+    (text,) = spec.modules[0].test_files.values()
+    assert "one(4)" in text
+    assert "pytest.raises(TypeError)" in text
+    assert "one(7)" not in text
 
 
 def test_id_when_the_model_leaves_it_out_then_from_the_brief() -> None:

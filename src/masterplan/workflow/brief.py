@@ -174,11 +174,15 @@ def _example(call: str, output: str) -> BriefExample | None:
     raised = _RAISES.match(output)
     try:
         tree = ast.parse(call, mode="eval").body
+        if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)):
+            return None
+        if not all(keyword.arg for keyword in tree.keywords):
+            return None
+        for value in (*tree.args, *(keyword.value for keyword in tree.keywords)):
+            ast.literal_eval(value)
         if not raised:
             ast.literal_eval(output)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)):
         return None
     if raised:
         return BriefExample(tree.func.id, call, error=raised["name"])

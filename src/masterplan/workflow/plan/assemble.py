@@ -7,6 +7,7 @@ Pure: no model, no I/O.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable, Mapping
 
@@ -24,7 +25,7 @@ from masterplan.spec import (
 )
 from masterplan.spec.architecture import Architecture, Component, DataFlow, Relationship
 from masterplan.spec.module import Modification
-from masterplan.spec.schema import Constraints, Integration, Layout, Smoke
+from masterplan.spec.schema import Constraints, Integration, Layout, Shared, Smoke
 from masterplan.spec.text import id_key
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.ground import Ground
@@ -87,6 +88,7 @@ def assemble(
             tree="\n".join(sorted(m.path for m in outline.modules)),
             ownership={m.path: m.id for m in outline.modules},
         ),
+        shared=Shared(errors=_own_errors(brief)),
         contracts=tuple(contract for group in contracts.values() for contract in group),
         modules=modules,
         integration=Integration(),
@@ -107,6 +109,12 @@ def with_acceptance(spec: Spec, brief: Brief) -> Spec:
             "integration": Integration(smoke=smoke),
         }
     )
+
+
+def _own_errors(brief: Brief) -> dict[str, str]:
+    """Return the error classes that the examples name and Python does not have."""
+    named = dict.fromkeys(one.error for one in brief.examples if one.error)
+    return {name: "An error of the package's own." for name in named if not hasattr(builtins, name)}
 
 
 def _contracts(module: OutlineModule, brief: Brief, taken: set[str]) -> tuple[Contract, ...]:

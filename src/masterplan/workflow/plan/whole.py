@@ -17,6 +17,7 @@ from masterplan.spec.text import suggest_id
 from masterplan.workflow.agent import Answer, Asker, ComplaintError, Question
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.draft import Draft, draft_of
+from masterplan.workflow.plan.example import with_brief_examples
 from masterplan.workflow.plan.ground import Ground
 from masterplan.workflow.progress import Event, Listener
 from masterplan.workflow.prompt import prompt
@@ -91,7 +92,8 @@ def read_spec(answer: str, brief: Brief, ground: Ground) -> Spec:
         data.pop(name, None)
     data.setdefault("id", suggest_id(brief.text.strip().splitlines()[0]))
     try:
-        return seal(_filled(parse_spec(json.dumps(data), where="spec"), ground))
+        spec = with_brief_examples(parse_spec(json.dumps(data), where="spec"), brief)
+        return seal(_filled(spec, ground))
     except SpecError as error:
         listed = [str(problem) for problem in error.problems] or [str(error)]
         raise ComplaintError("\n".join(f"- {text}" for text in listed[:40])) from error
