@@ -40,7 +40,7 @@ def command(frame: Frame, spec: str | None, by: str | None, is_json: bool) -> No
     path = store.find_spec(spec)
     found = store.read_spec(path)
     agreed = approved(found, by or default_name(store.root), shown_path(path))
-    store.write_spec(agreed, path.parent)
+    store.save_spec(agreed, path)
     approval = agreed.approval
     assert approval is not None
     if is_json:

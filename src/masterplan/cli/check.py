@@ -15,44 +15,56 @@ from masterplan.cli.progress import Progress
 from masterplan.cli.store import Store, shown_path
 from masterplan.cli.workshop import Wishes, drive, open_repo, open_workshop
 from masterplan.core.errors import Problem, SpecError
-from masterplan.spec import Facts, Spec, Verdict, check, digest, seal
+from masterplan.spec import Facts, Spec, Verdict, check, digest, json_schema, seal
 from masterplan.workflow.facts import gather_facts
 from masterplan.workflow.site import Site
 
 
 @click.command("check")
 @click.argument("spec", required=False)
+@click.option("--schema", "is_schema", is_flag=True, help="Print the JSON-Schema of a spec.")
 @click.option("--seal", "is_sealed", is_flag=True, help="Take your edits over: a new digest.")
 @click.option("--no-sandbox", "is_uncaged", is_flag=True, help="Run acceptance without a cage.")
 @json_option
 @pass_frame
 def command(
-    frame: Frame, spec: str | None, is_sealed: bool, is_uncaged: bool, is_json: bool
+    frame: Frame,
+    spec: str | None,
+    is_schema: bool,
+    is_sealed: bool,
+    is_uncaged: bool,
+    is_json: bool,
 ) -> int:
     """Hold SPEC to the ready gate; no model call.
 
-    SPEC is a path, a spec's id, or nothing: the newest. Exit code 3 where it is not ready.
+    SPEC is a path, a spec's id, or nothing: the newest. Exit code 3 where it is not ready. With
+    --schema SPEC is not looked at: your editor checks one by the schema while you write it.
 
     \b
-    --json: spec, id, revision, digest, is_ready, is_approved, problems, warnings, not_checked;
-    where it is not ready also error. A problem has code, message, where, mend.
+    --json: spec, markdown, id, revision, digest, is_ready, is_approved, problems, warnings,
+    not_checked; where it is not ready also error. A problem has code, message, where, mend.
     """
+    if is_schema:
+        emit_json(json_schema())
+        return 0
     store = Store.near(Path.cwd())
     path = store.find_spec(spec)
     found = store.read_spec(path)
     if is_sealed:
         found = seal(found)
-        store.write_spec(found, path.parent)
+        markdown = store.save_spec(found, path)
+    else:
+        markdown = store.keep_spec(found, path)
     with Progress(frame.is_trace) as progress:
         verdict, _ = drive(_judged(frame, found, progress, is_uncaged))
-    told = {**identity(found, path), **verdict_json(verdict)}
+    told = {**identity(found, path), "markdown": str(markdown), **verdict_json(verdict)}
     if not verdict.is_ready:
         told["error"] = refusal(verdict, shown_path(path)).as_json()
     if is_json:
         emit_json(told)
     else:
         say(verdict_lines(found, verdict))
-        say(f"next: {next_step(found, verdict, path)}")
+        say(f"next: {next_step(found, verdict, path, markdown)}")
         ensure_ready(verdict, shown_path(path))
     return 0 if verdict.is_ready else SpecError.exit_code
 
@@ -131,13 +143,13 @@ def is_approved(spec: Spec) -> bool:
     return spec.approval is not None and spec.approval.digest == digest(spec)
 
 
-def next_step(spec: Spec, verdict: Verdict, path: Path) -> str:
+def next_step(spec: Spec, verdict: Verdict, path: Path, markdown: Path) -> str:
     """Return the command that comes next."""
     where = shown_path(path)
     if not verdict.is_ready:
         return f"mend {where}, then `masterplan check --seal {where}`"
     if not is_approved(spec):
-        return f"read {shown_path(path.with_name('SPEC.md'))}, then `masterplan approve {where}`"
+        return f"read {shown_path(markdown)}, then `masterplan approve {where}`"
     return f"masterplan build {where}"
 
 

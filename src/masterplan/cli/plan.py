@@ -53,6 +53,11 @@ class Plan:
     returns: int
     outlook: Forecast | None
 
+    @property
+    def markdown(self) -> Path:
+        """The spec as it is read, beside it."""
+        return self.path.with_name(MARKDOWN)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -114,7 +119,7 @@ def command(
         emit_json(told)
     else:
         show_plan(plan, progress)
-        say(f"next: {next_step(plan.spec, plan.verdict, plan.path)}")
+        say(f"next: {next_step(plan.spec, plan.verdict, plan.path, plan.markdown)}")
         ensure_ready(plan.verdict, shown_path(plan.path))
     return 0 if plan.verdict.is_ready else SpecError.exit_code
 
@@ -157,7 +162,7 @@ def plan_json(plan: Plan, run: str, progress: Progress) -> dict[str, object]:
     told: dict[str, object] = {
         **identity(plan.spec, plan.path),
         **verdict_json(plan.verdict),
-        "markdown": str(plan.path.with_name(MARKDOWN)),
+        "markdown": str(plan.markdown),
         "run": run,
         "returns": plan.returns,
         "modules": [_module(plan, module.id) for module in plan.spec.modules],

@@ -127,7 +127,7 @@ async def _run(
         where = shown_path(plan.path)
         frame.resume_hint = f"masterplan approve {where}"
         if not plan.verdict.is_ready and not manner.is_json:
-            say(f"next: {next_step(plan.spec, plan.verdict, plan.path)}")
+            say(f"next: {next_step(plan.spec, plan.verdict, plan.path, plan.markdown)}")
         ensure_ready(plan.verdict, where)
         if not manner.is_sure and not ask(_question(plan)):
             raise SpecError(
@@ -137,8 +137,8 @@ async def _run(
                 f"masterplan approve {where}, then masterplan build {where}",
             )
         spec = approved(plan.spec, default_name(start.repo.root), where)
-        path = start.store.write_spec(spec, plan.path.parent)
-        job = Job(spec, path, wishes.run, parallel=manner.parallel)
+        start.store.save_spec(spec, plan.path)
+        job = Job(spec, plan.path, wishes.run, parallel=manner.parallel)
         return plan, await build_run(frame, workshop, job, progress)
 
 

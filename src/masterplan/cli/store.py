@@ -7,22 +7,24 @@ written. Must not know what a spec means nor how a run went.
 from __future__ import annotations
 
 import difflib
-import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from masterplan.core.errors import InputError, WorkspaceError
+from masterplan.cli.file import dump_json, guarded, load_json, read_text, shown_path, write_whole
+from masterplan.core.errors import InputError
 from masterplan.ledger.owner import is_gone, this_owner
 from masterplan.spec import Spec, dump_spec, parse_spec, render_markdown
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.repo import PRIVATE, make_private_folder
 
+__all__ = ["MARKDOWN", "NOTE", "REPORT", "RUN_NOTE", "SPEC", "Store", "shown_path"]
+
 SPEC, MARKDOWN, NOTE = "spec.json", "SPEC.md", "plan.json"
+BOOKMARK = "elsewhere.json"
+"""Where a spec is that a person keeps outside the private folder; its SPEC.md lies beside this."""
 RUN_NOTE, REPORT = "run.json", "report.json"
-MAX_FILE_BYTES = 64_000_000
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -42,7 +44,7 @@ class Store:
 
     def find_spec(self, word: str | None) -> Path:
         """Return the file of a spec: a path, an id, or the newest where nothing is named."""
-        known = self._known("specs", SPEC)
+        known = self._specs()
         if word is None:
             if not known:
                 raise InputError(
@@ -51,7 +53,7 @@ class Store:
                     str(self.root / PRIVATE / "specs"),
                     "write one with `masterplan plan BRIEF`",
                 )
-            return max(known.values(), key=lambda path: path.stat().st_mtime_ns)
+            return known[max(known, key=lambda name: self._touched(name, known[name]))]
         path = Path(word)
         for option in (path, path / SPEC):
             if option.is_file():
@@ -62,41 +64,64 @@ class Store:
 
     def read_spec(self, path: Path) -> Spec:
         """Read a spec; InputError where it cannot be, SpecError where it is none."""
-        return parse_spec(_read(path), shown_path(path))
+        return parse_spec(read_text(path), shown_path(path))
 
     def fresh_folder(self, spec: Spec) -> Path:
         """Return the folder of a new plan: never one that holds another plan already."""
         top = self.root / PRIVATE / "specs"
         names = (spec.id, *(f"{spec.id}-{number}" for number in range(2, 10_000)))
-        return next(top / name for name in names if not (top / name / SPEC).exists())
+        taken = (SPEC, BOOKMARK)
+        return next(
+            top / name for name in names if not any((top / name / file).exists() for file in taken)
+        )
 
     def write_spec(self, spec: Spec, folder: Path) -> Path:
-        """Write ``spec.json`` and ``SPEC.md``; a revision before it is kept beside them."""
-        path = folder / SPEC
-        if folder.is_relative_to(self.root / PRIVATE):
-            _guarded(folder, lambda: make_private_folder(self.root))
+        """Write a new ``spec.json`` and ``SPEC.md`` into a folder."""
+        path = (folder / SPEC).absolute()
+        if self._is_private(path):
+            guarded(folder, lambda: make_private_folder(self.root))
+        write_whole(path.with_name(MARKDOWN), render_markdown(spec))
+        self.save_spec(spec, path)
+        return path
+
+    def save_spec(self, spec: Spec, path: Path) -> Path:
+        """Write a spec where it was read; a lower revision is kept. Return its SPEC.md."""
         old = path.read_text("utf-8", "replace") if path.is_file() else ""
         revision = re.search(r'"revision":\s*(\d+)', old)
         if revision and int(revision[1]) < spec.revision:
-            _write(folder / f"spec.r{revision[1]}.json", old)
-        _write(folder / MARKDOWN, render_markdown(spec))
-        _write(path, dump_spec(spec))
-        return path
+            write_whole(path.with_name(f"{path.stem}.r{revision[1]}.json"), old)
+        write_whole(path, dump_spec(spec))
+        return self.keep_spec(spec, path)
+
+    def keep_spec(self, spec: Spec, path: Path) -> Path:
+        """Write a spec's SPEC.md and return it; remember where a spec outside lies.
+
+        Beside a spec outside, only a SPEC.md is written over that was written by us.
+        """
+        markdown = path.with_name(MARKDOWN)
+        if not self._is_private(path):
+            guarded(self.root, lambda: make_private_folder(self.root))
+            folder = self._bookmarked(spec, path)
+            write_whole(folder / BOOKMARK, dump_json({"spec": str(path)}))
+            if path.name != SPEC or not _is_rendered(markdown):
+                markdown = folder / MARKDOWN
+        write_whole(markdown, render_markdown(spec))
+        return markdown
 
     def note_plan(self, spec_path: Path, note: Mapping[str, object]) -> None:
         """Keep what is known of a plan (its run, its brief) beside the spec."""
-        _write(spec_path.with_name(NOTE), _dump(note))
+        write_whole(spec_path.with_name(NOTE), dump_json(note))
 
     def begin_plan(self, brief: Brief, fresh: str) -> str:
         """Return the run a brief is planned under: one that a crash cut off, else ``fresh``."""
         path = self._planning(brief)
-        known = _load(path)
+        known = load_json(path)
         run, owner = known.get("run"), known.get("owner")
         is_cut = isinstance(owner, str) and is_gone(owner)
         if not (is_cut and isinstance(run, str) and _ID.fullmatch(run)):
             run = fresh
-        _guarded(self.root, lambda: make_private_folder(self.root))
-        _write(path, _dump({"run": run, "owner": this_owner()}))
+        guarded(self.root, lambda: make_private_folder(self.root))
+        write_whole(path, dump_json({"run": run, "owner": this_owner()}))
         return run
 
     def end_plan(self, brief: Brief) -> None:
@@ -105,7 +130,7 @@ class Store:
 
     def plan_run(self, spec_path: Path) -> str | None:
         """Return the run that a plan's money is booked under, unless it was built already."""
-        run = _load(spec_path.with_name(NOTE)).get("run")
+        run = load_json(spec_path.with_name(NOTE)).get("run")
         if not isinstance(run, str) or not _ID.fullmatch(run):
             return None
         return None if (self.run_folder(run) / RUN_NOTE).exists() else run
@@ -116,15 +141,15 @@ class Store:
 
     def start_run(self, run: str, spec: Spec, spec_path: Path) -> None:
         """Keep the spec a run builds and where it came from, before anything is built."""
-        _guarded(self.root, lambda: make_private_folder(self.root))
+        guarded(self.root, lambda: make_private_folder(self.root))
         folder = self.run_folder(run)
-        _write(folder / SPEC, dump_spec(spec))
-        _write(folder / RUN_NOTE, _dump({"spec": str(spec_path)}))
+        write_whole(folder / SPEC, dump_spec(spec))
+        write_whole(folder / RUN_NOTE, dump_json({"spec": str(spec_path)}))
 
     def end_run(self, run: str, report: Mapping[str, object]) -> Path:
         """Keep a run's report and return its path."""
         path = self.run_folder(run) / REPORT
-        _write(path, _dump(report))
+        write_whole(path, dump_json(report))
         return path
 
     def find_run(self, word: str | None, status: str = "") -> str:
@@ -157,7 +182,7 @@ class Store:
 
     def report(self, run: str) -> dict[str, object]:
         """Return the report of a run; empty where it has not ended."""
-        return _load(self.run_folder(run) / REPORT)
+        return load_json(self.run_folder(run) / REPORT)
 
     def status(self, run: str) -> str:
         """Return how a run ended; empty where it has not."""
@@ -180,19 +205,34 @@ class Store:
     def _planning(self, brief: Brief) -> Path:
         return self.root / PRIVATE / "planning" / f"{brief.digest}.json"
 
+    def _is_private(self, path: Path) -> bool:
+        return path.is_relative_to(self.root / PRIVATE)
+
+    def _bookmarked(self, spec: Spec, path: Path) -> Path:
+        """Return the folder that has a spec's bookmark, or one for it."""
+        known = self._known("specs", BOOKMARK).values()
+        found = (note.parent for note in known if load_json(note).get("spec") == str(path))
+        return next(found, None) or self.fresh_folder(spec)
+
+    def _specs(self) -> dict[str, Path]:
+        """Return the files of all specs by name: those kept here, and those bookmarked."""
+        known = self._known("specs", SPEC)
+        for name, note in self._known("specs", BOOKMARK).items():
+            place = load_json(note).get("spec")
+            if isinstance(place, str) and Path(place).is_file():
+                known.setdefault(name, Path(place))
+        return known
+
+    def _touched(self, name: str, path: Path) -> int:
+        """Return when a spec was last written or named."""
+        note = self.root / PRIVATE / "specs" / name / BOOKMARK
+        return max(file.stat().st_mtime_ns for file in (path, note) if file.exists())
+
     def _known(self, what: str, file: str) -> dict[str, Path]:
         folder = self.root / PRIVATE / what
         if not folder.is_dir():
             return {}
         return {path.parent.name: path for path in sorted(folder.glob(f"*/{file}"))}
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as short as it is from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _unknown(what: str, word: str, known: Mapping[str, Path]) -> InputError:
@@ -203,60 +243,10 @@ def _unknown(what: str, word: str, known: Mapping[str, Path]) -> InputError:
     )
 
 
-def _read(path: Path) -> str:
+def _is_rendered(markdown: Path) -> bool:
+    """Tell whether a file is a rendered spec, not something of the user's by the same name."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError("spec.too_large", "the spec is far too large", shown_path(path))
-        return path.read_text("utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            "spec.unreadable", f"the spec cannot be read: {reason}", shown_path(path)
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "spec.not_text", f"byte {error.start} is not UTF-8", shown_path(path), "save as UTF-8"
-        ) from error
-
-
-def _load(path: Path) -> dict[str, object]:
-    """Return a JSON object of our own; what is not there or damaged is empty."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _dump(value: Mapping[str, object]) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in its place in one step, durably."""
-
-    def put() -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
-            with open(fresh, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-
-    _guarded(path, put)
-
-
-def _guarded(path: Path, act: Callable[[], object]) -> None:
-    try:
-        act()
-    except OSError as error:
-        raise WorkspaceError(
-            "store.not_written",
-            f"it cannot be written: {error.strerror or error}",
-            shown_path(path),
-            "make room or give the right to write there, then try again",
-        ) from error
+        with markdown.open("rb") as file:
+            return file.read(8) == b"# Spec `"
+    except OSError:
+        return False
