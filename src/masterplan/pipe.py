@@ -8,6 +8,7 @@ the builders call it in process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -24,6 +25,7 @@ from masterplan.core.model import ModelCard
 from masterplan.core.money import UNKNOWN, Cost, Spend
 from masterplan.core.task import Task
 from masterplan.core.usage import Usage
+from masterplan.dialects import collect
 from masterplan.ledger import Cap, Intent, Ledger, Settlement
 from masterplan.policy import Policy
 from masterplan.providers import AttemptResult, Caller
@@ -36,6 +38,9 @@ Trace = Callable[[Task, Decision], None]
 
 DEFAULT_OUTPUT_TOKENS = 8_192
 """The output bound of a request that states none, so that its worst case is known."""
+
+STREAM_ABOVE_TOKENS = 8_192
+"""Answers that may be longer come as a stream: minutes of silence look like a dead line."""
 
 SMALLEST_OUTPUT_TOKENS = 256
 """Below this an answer is of no use, so a budget that has room for less refuses the call."""
@@ -101,9 +106,17 @@ class Pipe:
         books = _Books(self, task, chosen, card, bounded)
         fitted, notes = await books.fit()
         provider = await self.locate(card)
-        response = await self.caller.complete(provider, fitted, on_attempt=books)
+        response = await self._answer(provider, fitted, books)
         self._ensure_served(task, chosen, card, response)
         return Reply(chosen, response, tuple(books.attempts), books.spend, notes)
+
+    async def _answer(self, provider: str, request: Request, books: _Books) -> Response:
+        """Return the whole answer; a long one comes as a stream, so that silence is noticed."""
+        if (request.max_output_tokens or 0) <= STREAM_ABOVE_TOKENS:
+            return await self.caller.complete(provider, request, on_attempt=books)
+        events = self.caller.stream(provider, request, on_attempt=books)
+        async with contextlib.aclosing(events):
+            return collect([event async for event in events])
 
     def _ensure_served(
         self, task: Task, decision: Decision, card: ModelCard, response: Response

@@ -290,3 +290,36 @@ async def test_call_when_cancelled_then_settled_once_as_unknown(tmp_path: Path) 
             await call
         (row,) = case.rows()
     assert (row.outcome, row.cost.nano) == ("unknown", None)
+
+
+@pytest.mark.parametrize("model", [HAIKU, GEMINI, GPT])
+async def test_answer_when_it_may_be_long_then_it_comes_as_a_stream_and_is_whole(
+    tmp_path: Path, model: str
+) -> None:
+    streamed: list[bool] = []
+
+    def script(received: Received) -> Reply:
+        streamed.append(received.request.is_stream)
+        return Reply("one two three", usage=Usage(10, 20))
+
+    async with piped(tmp_path, script) as case:
+        short = await case.pipe.call(replace(BUILD, model=model), asking())
+        long = replace(asking(), max_output_tokens=32_000)
+        reply = await case.pipe.call(replace(BUILD, model=model), long)
+        rows = case.rows()
+    assert streamed == [False, True]
+    assert reply.response.text == short.response.text == "one two three"
+    assert rows[0].usage == rows[1].usage
+    assert rows[1].outcome == "complete"
+
+
+async def test_answer_when_its_stream_is_cut_then_an_error_and_a_settled_row(
+    tmp_path: Path,
+) -> None:
+    async with piped(tmp_path, [Reply("one two three " * 20, cut_at=700)]) as case:
+        long = replace(asking(), max_output_tokens=32_000)
+        with pytest.raises(ProviderError):
+            await case.pipe.call(replace(BUILD, model=HAIKU), long)
+        (row,) = case.rows()
+    assert row.outcome == "cut"
+    assert row.cost.quality == "estimated"
