@@ -1,6 +1,6 @@
 """How many of N runs of the main job succeed with the embedded models, and how long they take.
 
-Runs `masterplan run examples/text-toolkit/brief.md --yes --json` N times, each in a new folder
+Runs `masterplan run examples/text-toolkit/brief.md --yes --auto-approve --json` N times, each in a new folder
 with books of its own, one after another. Prints a line a run and a summary; `--out` keeps the
 reports as JSON lines. Needs the weights (`masterplan models pull`). Not part of the tests.
 """
@@ -39,7 +39,7 @@ def one_run(brief: Path, limit_s: float) -> dict[str, object]:
         started = time.monotonic()
         try:
             done = subprocess.run(
-                [*mine, "run", str(brief), "--yes", "--json"],
+                [*mine, "run", str(brief), "--yes", "--auto-approve", "--json"],
                 cwd=place, env=env, capture_output=True, text=True, timeout=limit_s, check=False,
             )  # fmt: skip
             out, code = done.stdout, done.returncode

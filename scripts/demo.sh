@@ -60,9 +60,9 @@ pull_weights
 make_place
 step "The brief: ${WORK#"$ROOT"/}/brief.md"
 sed -n '1,/^## /p' brief.md | sed '$d'
-step "masterplan run brief.md --yes --apply  (minutes on two cores; Ctrl-C stops cleanly)"
+step "masterplan run brief.md --yes --auto-approve --apply  (minutes on two cores; Ctrl-C stops cleanly)"
 code=0
-masterplan run brief.md --yes --apply || code=$?
+masterplan run brief.md --yes --auto-approve --apply || code=$?
 
 step "masterplan cost"
 masterplan cost || true
