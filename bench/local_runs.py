@@ -1,8 +1,9 @@
 """How many of N runs of the main job succeed with the embedded models, and how long they take.
 
-Runs `masterplan run examples/text-toolkit/brief.md --yes --auto-approve --json` N times, each in a new folder
-with books of its own, one after another. Prints a line a run and a summary; `--out` keeps the
-reports as JSON lines. Needs the weights (`masterplan models pull`). Not part of the tests.
+Runs `masterplan run examples/text-toolkit/brief.md --yes --auto-approve --json` N times, each in a
+new folder with books of its own, one after another. Prints a line a run and a summary; `--out`
+keeps the reports as JSON lines. Needs the weights (`masterplan models pull`). Not part of the
+tests.
 """
 
 from __future__ import annotations
