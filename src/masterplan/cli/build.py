@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from masterplan.cli.check import ensure_ready, judge
+from masterplan.cli.check import ensure_ready, judge, problems_json
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option
 from masterplan.cli.progress import Progress
@@ -88,7 +88,8 @@ def command(
     commit, cage, overrides, warnings, modules (status, reason, tries, attempts, model,
     served_model, rung, effort, checks, notes, commit, files, failure, mend, question by id),
     integration, spend (total, by_role, by_model, by_module, per_accepted_module_nano),
-    premium_share, proposed_spec; where it is not verified also error. Amounts are nano-dollars.
+    premium_share, proposed_spec, notices (as of `masterplan plan`); where it is not verified also
+    error. Amounts are nano-dollars.
     """
     if builder == DIRECT:
         ensure_installed()
@@ -102,11 +103,12 @@ def command(
         )
     job = replace(_job(store, spec, resume), parallel=parallel, answers=answers)
     ensure_approved_at(job.spec, job.path)
+    notices = problems_json(frame.notices())
     wishes = Wishes(job.run, builder, is_uncaged=is_uncaged, is_auto_approved=is_auto)
     with Progress(frame.is_trace) as progress:
         report = drive(_built(frame, job, progress, wishes))
     if is_json:
-        emit_json(report_json(report))
+        emit_json({**report_json(report), "notices": notices})
     else:
         show_report(report)
         show_next(report)

@@ -5,6 +5,8 @@ Owns the words and the JSON of a verdict. Makes no model call and must not decid
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -111,8 +113,8 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
     """Return a verdict as part of a command's JSON object."""
     return {
         "is_ready": verdict.is_ready,
-        "problems": [_problem(problem) for problem in verdict.problems],
-        "warnings": [_problem(problem) for problem in verdict.warnings],
+        "problems": problems_json(verdict.problems),
+        "warnings": problems_json(verdict.warnings),
         "not_checked": list(verdict.not_checked),
     }
 
@@ -153,10 +155,6 @@ def next_step(spec: Spec, verdict: Verdict, path: Path, markdown: Path) -> str:
     return f"masterplan build {where}"
 
 
-def _problem(problem: Problem) -> dict[str, object]:
-    return {
-        "code": problem.code,
-        "message": problem.message,
-        "where": problem.where,
-        "mend": problem.mend,
-    }
+def problems_json(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Return complaints as part of a command's JSON object."""
+    return [asdict(problem) for problem in problems]

@@ -20,6 +20,7 @@ from masterplan.cli.output import say
 if TYPE_CHECKING:
     from masterplan.catalog import Prices
     from masterplan.core.decision import Decision
+    from masterplan.core.errors import Problem
     from masterplan.policy import Located, Policy
     from masterplan.routing import Router
 
@@ -54,6 +55,7 @@ class Frame:
     resume_hint: str = ""
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _located: Located | None = None
+    _notices: list[Problem] | None = None
 
     def located(self) -> Located:
         """Return the policy that holds here, with its place; notices go to stderr once."""
@@ -67,6 +69,16 @@ class Frame:
     def policy(self) -> Policy:
         """Return the policy that holds here."""
         return self.located().policy
+
+    def notices(self) -> list[Problem]:
+        """Return what the policy will be regretted for, said on stderr once."""
+        if self._notices is None:
+            from masterplan.catalog import Catalog
+            from masterplan.policy import lint
+
+            self._notices = lint(self.policy(), Catalog.load())
+            say((f"notice: {problem}" for problem in self._notices), is_stderr=True)
+        return self._notices
 
     def prices(self) -> Prices:
         """Return the price list with the user's own prices over it."""

@@ -15,6 +15,7 @@ from masterplan.cli.check import (
     identity,
     judge,
     next_step,
+    problems_json,
     refusal,
     verdict_json,
     verdict_lines,
@@ -96,12 +97,13 @@ def command(
     --json: spec, markdown, id, revision, digest, is_approved, run, is_ready, problems, warnings,
     not_checked, returns, modules (id, kind, depends_on, complexity, model, rung,
     expected_cost_nano, expected_success), cost (spent, planned_nano, alone: planned_nano,
-    alone_nano, difference_nano, modules_needed, verdict by model), overrides; where the gate
-    refuses it also error. Amounts are nano-dollars, null where unknown.
+    alone_nano, difference_nano, modules_needed, verdict by model), overrides, notices (code,
+    message, where, mend: what the policy will be regretted for); where the gate refuses it also
+    error. Amounts are nano-dollars, null where unknown.
     """
     ensure_installed()
     text = load_brief(brief)
-    frame.policy()
+    frame.notices()
     repo = open_repo(Path.cwd())
     ensure_plannable(repo, brief, allow_dirty=allow_dirty)
     start = Start(text, repo, Store(repo.root), out)
@@ -114,7 +116,7 @@ def command(
     )
     with Progress(frame.is_trace) as progress:
         plan = drive(_planned(frame, start, progress, wishes))
-    told = plan_json(plan, wishes.run, progress)
+    told = {**plan_json(plan, wishes.run, progress), "notices": problems_json(frame.notices())}
     if is_json:
         emit_json(told)
     else:

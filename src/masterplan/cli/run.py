@@ -13,7 +13,7 @@ import click
 from masterplan.cli.apply import apply_report
 from masterplan.cli.approve import approved, default_name
 from masterplan.cli.build import Job, build_run, exit_code, report_json
-from masterplan.cli.check import ensure_ready, next_step
+from masterplan.cli.check import ensure_ready, next_step, problems_json
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.plan import Plan, Start, make_plan, plan_json, show_plan
@@ -82,12 +82,12 @@ def command(
     refused or you did not approve, 8 not verified.
 
     \b
-    --json: plan (as of `masterplan plan`), and all keys of `masterplan build`; apply (as of
-    `masterplan apply`) with --apply; error where it is not verified.
+    --json: plan (as of `masterplan plan`, its notices left out), and all keys of `masterplan
+    build`; apply (as of `masterplan apply`) with --apply; error where it is not verified.
     """
     ensure_installed()
     text = load_brief(brief)
-    frame.policy()
+    frame.notices()
     if not is_sure and (is_json or not is_terminal()):
         raise InputError(
             "run.cannot_ask",
@@ -104,6 +104,7 @@ def command(
     with Progress(frame.is_trace) as progress:
         plan, report = drive(_run(frame, start, progress, (wishes, manner)))
     told = {"plan": plan_json(plan, wishes.run, progress), **report_json(report)}
+    told["notices"] = problems_json(frame.notices())
     if not is_json:
         show_report(report)
     if is_applied and report.status == "verified":
