@@ -26,7 +26,7 @@ from masterplan.routing import Router
 from masterplan.sandbox import find_cage
 from masterplan.workflow.build import build
 from masterplan.workflow.site import Site
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 START = 1_770_000_000.0
 """The fixed time at which every run starts, so that equal trees give equal commits."""

@@ -15,7 +15,7 @@ from masterplan.spec import Spec, Verdict
 from masterplan.workflow.open import open_pipe
 from masterplan.workflow.plan.planner import Planner
 from masterplan.workflow.progress import Event
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 SMALL = "local/small"
 POLICY = """

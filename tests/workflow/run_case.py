@@ -26,7 +26,7 @@ from masterplan.spec.schema import Contract, Requirement
 from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.progress import Event
 from masterplan.workflow.site import Site
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 POLICY = """
 [models]

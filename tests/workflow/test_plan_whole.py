@@ -20,7 +20,7 @@ from masterplan.workflow.brief import parse_brief
 from masterplan.workflow.plan.ground import blob_sha, survey
 from masterplan.workflow.plan.planner import Planned
 from masterplan.workflow.plan.whole import asked_schema, fenced_json, read_spec
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 
 async def plan(case: Case, gate: Gate | None = None) -> Planned:

@@ -11,9 +11,9 @@ import pytest
 from gitfixture import git, make_repository, memory_folder, snapshot
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.workflow.apply import apply, undo
-from masterplan.workflow.worktree import Repo, RunTree
-from masterplan.workflow.write import write_beneath
+from masterplan.workflow.workspace.apply import apply, undo
+from masterplan.workflow.workspace.worktree import Repo, RunTree
+from masterplan.workflow.workspace.write import write_beneath
 
 
 @pytest.fixture

@@ -12,8 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.workflow.beneath import Beneath
-from masterplan.workflow.write import check_path, is_protected, read_beneath, write_beneath
+from masterplan.workflow.workspace.beneath import Beneath
+from masterplan.workflow.workspace.write import (
+    check_path,
+    is_protected,
+    read_beneath,
+    write_beneath,
+)
 
 GIT = (".git", ".GIT", ".Git", ".git.", ".git ", ".git. .", "git~1", "GIT~2")
 ESCAPES = [

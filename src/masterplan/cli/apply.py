@@ -14,8 +14,8 @@ from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.store import Store
 from masterplan.cli.workshop import drive, ensure_on_branch, open_repo
 from masterplan.core.errors import InputError
-from masterplan.workflow.apply import apply
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.apply import apply
+from masterplan.workflow.workspace.worktree import Repo
 
 
 @click.command("apply")

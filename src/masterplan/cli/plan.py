@@ -40,7 +40,7 @@ from masterplan.spec import Facts, Spec, Verdict
 from masterplan.workflow.agent import ensure_installed
 from masterplan.workflow.brief import Brief, load_brief
 from masterplan.workflow.forecast import Forecast, forecast
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.workshop import open_repo
 from masterplan.core.errors import InputError
-from masterplan.workflow.apply import list_applied, undo
+from masterplan.workflow.workspace.apply import list_applied, undo
 
 
 @click.command("undo")

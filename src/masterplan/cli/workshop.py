@@ -28,14 +28,14 @@ from masterplan.cli.output import harmless, say
 from masterplan.cli.progress import Progress
 from masterplan.core.errors import PolicyError, WorkspaceError
 from masterplan.sandbox import find_cage
-from masterplan.workflow import git
-from masterplan.workflow.apply import recover
 from masterplan.workflow.builders import Builder
 from masterplan.workflow.open import open_pipe
 from masterplan.workflow.plan.planner import Planner
-from masterplan.workflow.repo import POLICY
 from masterplan.workflow.site import Site
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace import git
+from masterplan.workflow.workspace.apply import recover
+from masterplan.workflow.workspace.repo import POLICY
+from masterplan.workflow.workspace.worktree import Repo
 
 T = TypeVar("T")
 

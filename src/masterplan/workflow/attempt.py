@@ -26,7 +26,7 @@ from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.context import Context, granted
 from masterplan.workflow.journal import JournalingPipe
 from masterplan.workflow.question import plain_question
-from masterplan.workflow.trees import Files, read_text
+from masterplan.workflow.workspace.trees import Files, read_text
 
 
 @dataclass(frozen=True)

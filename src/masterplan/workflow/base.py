@@ -9,7 +9,7 @@ import ast
 import hashlib
 
 from masterplan.spec import Spec, check_contract
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 
 def file_shas(spec: Spec, repo: Repo) -> dict[str, str]:

@@ -19,8 +19,8 @@ from masterplan.workflow.judge import Judge
 from masterplan.workflow.judge.check import Bounds
 from masterplan.workflow.repair import STEP, plan_digest
 from masterplan.workflow.site import Site
-from masterplan.workflow.trees import Trees
-from masterplan.workflow.worktree import RunTree
+from masterplan.workflow.workspace.trees import Trees
+from masterplan.workflow.workspace.worktree import RunTree
 
 _KEY = "start"
 

@@ -18,7 +18,7 @@ from masterplan.workflow.judge import Judge
 from masterplan.workflow.progress import Event, Phase
 from masterplan.workflow.report import ModuleResult
 from masterplan.workflow.site import Site
-from masterplan.workflow.trees import Trees
+from masterplan.workflow.workspace.trees import Trees
 
 
 @dataclass

@@ -24,9 +24,9 @@ from masterplan.workflow.judge import CheckResult, Judge
 from masterplan.workflow.judge.check import Bounds
 from masterplan.workflow.progress import Event
 from masterplan.workflow.site import Site
-from masterplan.workflow.trees import Trees
 from masterplan.workflow.verify import Ground
-from masterplan.workflow.worktree import RunTree
+from masterplan.workflow.workspace.trees import Trees
+from masterplan.workflow.workspace.worktree import RunTree
 
 _GATE = "gate"
 _DETAIL_CHARS = 600

@@ -23,7 +23,7 @@ from masterplan.spec import ChangeRequest, Spec, SpecChange
 from masterplan.workflow.builders import Builder
 from masterplan.workflow.judge import CheckResult
 from masterplan.workflow.progress import Listener, silent
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 
 class Replanner(Protocol):

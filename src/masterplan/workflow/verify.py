@@ -21,8 +21,8 @@ from masterplan.workflow.failure import Failed
 from masterplan.workflow.journal import hash_of
 from masterplan.workflow.judge import CheckResult, Judge, find_gaming
 from masterplan.workflow.judge.batch import Part, can_join, run_joined, run_together
-from masterplan.workflow.trees import Files, Trees
-from masterplan.workflow.write import check_path, is_protected
+from masterplan.workflow.workspace.trees import Files, Trees
+from masterplan.workflow.workspace.write import check_path, is_protected
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from masterplan.workflow.plan.steps import TEMPERATURE, StepPlanner
 from masterplan.workflow.plan.whole import WholePlanner, fenced_json
 from masterplan.workflow.progress import Event, Listener
 from masterplan.workflow.prompt import prompt
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.worktree import Repo
 
 SMALL_CONTEXT_TOKENS = 32_000
 """Below this window a model is asked step by step."""

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.workflow.beneath import Beneath
+from masterplan.workflow.workspace.beneath import Beneath
 
 OnStep = Callable[[str], None]
 """Called before each change of a file and after the last, with what is about to happen."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from masterplan.workflow.worktree import RunTree
-from masterplan.workflow.write import read_beneath, write_beneath
+from masterplan.workflow.workspace.worktree import RunTree
+from masterplan.workflow.workspace.write import read_beneath, write_beneath
 
 Files = Mapping[str, str | None]
 """Whole files by path; ``None`` deletes."""

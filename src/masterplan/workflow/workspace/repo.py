@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.workflow import git
-from masterplan.workflow.git import Git, GitError
+from masterplan.workflow.workspace import git
+from masterplan.workflow.workspace.git import Git, GitError
 
 PRIVATE = ".masterplan"
 POLICY = "masterplan.toml"

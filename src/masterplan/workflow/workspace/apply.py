@@ -15,11 +15,11 @@ from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
 from masterplan.spec.path import check_path
-from masterplan.workflow.beneath import Beneath
-from masterplan.workflow.git import Change
-from masterplan.workflow.repo import PRIVATE, make_private_folder
-from masterplan.workflow.undo import Journal, Move, OnStep, digest, locked
-from masterplan.workflow.worktree import Repo
+from masterplan.workflow.workspace.beneath import Beneath
+from masterplan.workflow.workspace.git import Change
+from masterplan.workflow.workspace.repo import PRIVATE, make_private_folder
+from masterplan.workflow.workspace.undo import Journal, Move, OnStep, digest, locked
+from masterplan.workflow.workspace.worktree import Repo
 
 _PLAIN = (0o100644, 0o100755, 0)
 _ID = re.compile(r"[0-9a-f]{12}(-\d+)?")

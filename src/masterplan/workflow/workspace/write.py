@@ -11,7 +11,7 @@ from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
 from masterplan.spec.path import check_path, is_protected
-from masterplan.workflow.beneath import Beneath
+from masterplan.workflow.workspace.beneath import Beneath
 
 __all__ = ["check_path", "is_protected", "read_beneath", "write_beneath"]
 

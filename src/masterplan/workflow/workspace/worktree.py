@@ -16,9 +16,9 @@ from pathlib import Path
 
 from masterplan.core.errors import Problem, WorkspaceError
 from masterplan.spec.path import check_path
-from masterplan.workflow.beneath import Beneath
-from masterplan.workflow.git import Change, GitError
-from masterplan.workflow.repo import PRIVATE, Repo
+from masterplan.workflow.workspace.beneath import Beneath
+from masterplan.workflow.workspace.git import Change, GitError
+from masterplan.workflow.workspace.repo import PRIVATE, Repo
 
 __all__ = ["Repo", "RunTree"]
 
