@@ -17,9 +17,11 @@ from masterplan.spec import (
     Contract,
     Example,
     Spec,
+    check,
     check_contract,
     example_tests,
     parse_spec,
+    slice_of,
     stubs,
 )
 from masterplan.spec.contract import check_python, example_problems
@@ -251,3 +253,76 @@ def test_example_tests_in_a_src_layout_then_find_the_package() -> None:
     text = example_tests(Spec.model_validate(data), "slug")["tests/test_slug_examples.py"]
     assert "ROOT / 'src'" in text
     assert "from kit.slug import slugify" in text
+
+
+EDGE_CASES = [
+    {"scenario": "dots", "input": "slugify('...')", "expected": "'...'"},
+    {"scenario": "two signs", "input": "slugify( 'A b', sep='--' )", "expected": "'a--b'"},
+    {"scenario": "too many", "input": "slugify('a', 'b', 'c')", "error": "TypeError"},
+]
+ONLY_TEXT = [
+    {"scenario": "dots", "input": "...", "expected": "'...'"},
+    {"scenario": "words for a value", "input": "slugify('b')", "expected": "the letter b"},
+    {"scenario": "nothing expected", "input": "slugify('b')"},
+    {"scenario": "a value of the base", "input": "slugify(TEXT)", "expected": "''"},
+    {"scenario": "no literal", "input": "slugify(open('/etc/passwd').read())", "expected": "''"},
+    {"scenario": "another's", "input": "count_words('')", "expected": "0"},
+    {"scenario": "an error in words", "input": "slugify('b')", "error": "it is refused"},
+]
+
+
+def with_edge_cases(cases: list[dict[str, str]], examples: object = ()) -> Spec:
+    data = whole()
+    data["modules"][0]["edge_cases"] = cases
+    data["contracts"][0]["examples"] = list(examples)  # type: ignore[call-overload]
+    return parse_spec(json.dumps(data))
+
+
+def test_example_tests_when_edge_cases_are_literal_then_they_decide_too(tmp_path: Path) -> None:
+    (text,) = example_tests(with_edge_cases(EDGE_CASES), "slug").values()
+    right = "def slugify(text, sep='-'):\n    return sep.join(text.lower().split())\n"
+    codes = {"kit": right, "other": right.replace("sep.join", "'-'.join")}
+    for name, code in codes.items():
+        (tmp_path / name / "kit").mkdir(parents=True)
+        (tmp_path / name / "kit" / "slug.py").write_text(code)
+        (tmp_path / name / "tests").mkdir()
+        (tmp_path / name / "tests" / "test_slug.py").write_text(text)
+    done = {
+        name: subprocess.run(
+            [sys.executable, "-B", "-m", "pytest", "-q", "-rA", "--tb=no", "tests"],
+            cwd=tmp_path / name,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": "/usr/bin:/bin"},
+        ).stdout
+        for name in codes
+    }
+    assert done["kit"].count("PASSED") == 3, done["kit"]
+    assert "FAILED tests/test_slug.py::test_slugify_edge_case_2" in done["other"]
+    assert done["other"].count("PASSED") == 2
+
+
+@pytest.mark.parametrize("case", ONLY_TEXT, ids=lambda case: case["scenario"])
+def test_example_tests_when_an_edge_case_is_no_literal_call_then_it_stays_text(
+    case: dict[str, str],
+) -> None:
+    spec = with_edge_cases([case])
+    assert example_tests(spec, "slug") == {}
+    assert case["scenario"] in slice_of(spec, "slug").text
+    assert not [p for p in check(spec).problems if p.code.startswith("contract.")]
+
+
+def test_check_when_an_edge_case_says_other_than_an_example_then_both_are_named() -> None:
+    examples = [
+        {"call": 'slugify("...")', "result": "''"},
+        {"call": "slugify('A')", "result": "'a'"},
+    ]
+    cases = [*EDGE_CASES, {"scenario": "one", "input": "slugify('A')", "expected": '"a"'}]
+    spec = with_edge_cases(cases, examples)
+    found = [p for p in check(spec).problems if p.code == "contract.contradiction"]
+    assert [problem.where for problem in found] == ["modules[0].edge_cases[0]"]
+    assert "contracts[0].examples[0]" in found[0].message
+    # The same said twice is one test.
+    (text,) = example_tests(spec, "slug").values()
+    assert text.count("slugify('A')") == 1

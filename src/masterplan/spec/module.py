@@ -65,7 +65,11 @@ class Acceptance(Part):
 
 
 class EdgeCase(Part):
-    """A case at the edge, as text; ``error`` names what is raised instead of ``expected``."""
+    """A case at the edge; ``error`` names what is raised instead of ``expected``.
+
+    Where ``input`` is a call of a Python contract of the module with literal arguments, and
+    ``expected`` a literal or ``error`` an error class, it becomes a frozen test; else it is text.
+    """
 
     scenario: Line
     input: Line = ""

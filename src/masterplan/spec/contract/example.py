@@ -1,4 +1,4 @@
-"""Examples of contracts as tests: literal calls only, written out as a pytest file.
+"""Examples of contracts, and edge cases like them, as tests: literal calls in a pytest file.
 
 Owns which expressions an example may be and how a test is worded. Must not run anything: what is
 not plainly a call with literal arguments is refused, because planners' text becomes code here.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from masterplan.core.errors import Problem
 from masterplan.spec.contract.place import language_of
 from masterplan.spec.contract.signature import names_of
-from masterplan.spec.schema import Contract, Example, Module, Spec
+from masterplan.spec.schema import Contract, EdgeCase, Example, Module, Spec
 
 _MAX_NODES = 400
 
@@ -36,6 +36,7 @@ def example_problems(contract: Contract, errors: frozenset[str] = frozenset()) -
 def example_tests(spec: Spec, module_id: str) -> dict[str, str]:
     """Return a pytest file by path made of the contracts' examples; ``{}`` where there are none.
 
+    The module's edge cases that are calls with literal values (see ``edge_example``) are in it too.
     The path is ``tests/test_<module>_examples.py``; it imports from the contracts' own files.
     """
     module = spec.module(module_id)
@@ -71,10 +72,35 @@ def _piece(spec: Spec, module: Module, contract: Contract) -> list[_Piece]:
         if _faults(example, names, errors | names):
             continue
         tests.append(_test(f"test_{_identifier(contract.id)}_example_{number}", example))
-        if example.error and not hasattr(builtins, example.error):
-            used.add(example.error)
+        used |= _imported(example)
+    known = {plain_code(example.call) for example in contract.examples}
+    for number, case in enumerate(module.edge_cases, 1):
+        found = edge_example(case, contract, errors)
+        if found is not None and plain_code(found.call) not in known:
+            tests.append(_test(f"test_{_identifier(contract.id)}_edge_case_{number}", found))
+            used |= _imported(found)
     root = contract.path.split("/")[0] if contract.path.startswith(("src/", "lib/")) else ""
     return [_Piece(origin, root, tuple(sorted(used)), tuple(tests))] if tests else []
+
+
+def edge_example(
+    case: EdgeCase, contract: Contract, errors: frozenset[str] = frozenset()
+) -> Example | None:
+    """Return an edge case as an example of a Python contract; ``None`` where it is only text.
+
+    It is one where ``input`` is a call of the contract with literal arguments, and ``expected`` a
+    literal or ``error`` an error class: built in, or one of ``errors``.
+    """
+    names = names_of(contract.signature)
+    outcome = {"error": case.error} if case.error else {"result": case.expected or None}
+    found = Example(call=case.input, **outcome)
+    return None if not names or _faults(found, names, errors | names) else found
+
+
+def plain_code(text: str) -> str:
+    """Return an expression in one way of writing it; what is none stays as it is."""
+    tree = _expression(text)
+    return ast.unparse(tree) if tree is not None else text.strip()
 
 
 def declared_errors(spec: Spec) -> frozenset[str]:
@@ -194,6 +220,12 @@ def _test(name: str, example: Example) -> str:
     return f"def {name}():\n" + "\n".join(lines) + "\n"
 
 
+def _imported(example: Example) -> set[str]:
+    """Return the error class that a test must import from the contract's file."""
+    is_own = example.error and not hasattr(builtins, example.error)
+    return {example.error} if is_own and example.error else set()
+
+
 def _assertions(result: ast.expr) -> Iterable[str]:
     """Word the comparison so that an object which claims to equal everything still fails."""
     text = ast.unparse(result)
@@ -225,7 +257,7 @@ def _file(module_id: str, pieces: list[_Piece]) -> str:
         imports.setdefault(piece.origin, set()).update(piece.names)
     places = ", ".join(f"str(ROOT / {root!r})" if root else "str(ROOT)" for root in roots)
     lines = [
-        f'"""Examples of the contracts of module {module_id}, written from the spec."""',
+        f'"""Examples and edge cases of module {module_id}, written from the spec."""',
         "",
         "import sys",
         "from pathlib import Path",

@@ -8,18 +8,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from masterplan.core.errors import Problem
-from masterplan.spec.contract.example import declared_errors, example_problems, import_name
+from masterplan.spec.contract.example import (
+    declared_errors,
+    edge_example,
+    example_problems,
+    import_name,
+    plain_code,
+)
 from masterplan.spec.contract.place import language_of, path_of
 from masterplan.spec.contract.signature import parse_signature
 from masterplan.spec.facts import Facts
 from masterplan.spec.path import path_key
-from masterplan.spec.schema import Contract, Spec
+from masterplan.spec.schema import Contract, Example, Spec
 
 _PYTHON_KINDS = frozenset({"function", "class"})
 
 
 def readable(spec: Spec, facts: Facts) -> list[Problem]:
-    """A Python contract's signature parses and its examples are calls with literal values."""
+    """A Python contract's signature parses; its examples are literal calls that agree."""
     errors = declared_errors(spec)
     found = []
     for index, contract in enumerate(spec.contracts):
@@ -34,6 +40,7 @@ def readable(spec: Spec, facts: Facts) -> list[Problem]:
                 replace(problem, where=f"{place}.{problem.where}")
                 for problem in example_problems(contract, errors)
             ]
+            found += _contradictions(spec, contract, place)
     return found
 
 
@@ -63,6 +70,30 @@ def _has_lost_examples(spec: Spec, contract: Contract, path: str | None) -> bool
     if not path or not contract.examples or not _is_python(spec, contract):
         return False
     return import_name(path) is None
+
+
+def _contradictions(spec: Spec, contract: Contract, place: str) -> list[Problem]:
+    """An edge case that is a test says of the same call what an example of the contract says."""
+    errors = declared_errors(spec)
+    told = {plain_code(one.call): (at, _outcome(one)) for at, one in enumerate(contract.examples)}
+    found = []
+    for index, module in enumerate(spec.modules):
+        for at, case in enumerate(module.edge_cases if module.id == contract.module else ()):
+            example = edge_example(case, contract, errors)
+            other, outcome = told.get(plain_code(example.call), (0, "")) if example else (0, "")
+            if example is not None and outcome not in ("", _outcome(example)):
+                message = (
+                    f"of {example.call[:60]!r} it says other than {place}.examples[{other}]: "
+                    f"{_outcome(example)[:60]}, not {outcome[:60]}"
+                )
+                where = f"modules[{index}].edge_cases[{at}]"
+                mend = "Make both say the same, or leave one out."
+                found.append(Problem("contract.contradiction", message, where, mend))
+    return found
+
+
+def _outcome(example: Example) -> str:
+    return f"raises {example.error}" if example.error else plain_code(example.result or "")
 
 
 def _signature(contract: Contract, place: str) -> list[Problem]:
