@@ -53,6 +53,7 @@ async def test_redirect_is_never_followed(dialect: Dialect, status: int) -> None
             assert caught.value.code == "provider.redirect"
             assert (len(fake.received), other.received) == (1, [])
             assert memory.results[0].outcome == "provider_error"
+            assert memory.results[0].is_free
 
 
 @pytest.mark.parametrize(

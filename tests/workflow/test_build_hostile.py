@@ -146,6 +146,40 @@ async def test_output_when_it_speaks_to_the_engine_then_nothing_changes(tmp_path
     assert len(fence) > 3
 
 
+NESTED = ["-" * 60_000 + "1", "a" + ".b" * 60_000, "1" + "+1" * 60_000]
+
+
+@pytest.mark.parametrize("value", NESTED, ids=["signs", "dots", "sum"])
+async def test_code_when_nested_too_deeply_then_the_try_fails_and_not_the_run(
+    tmp_path: Path, value: str
+) -> None:
+    report = await run_badly(tmp_path, [f"{GOOD}y = {value}\n"], max_tries=1)
+    assert report.modules["a"].status == "failed"
+    assert report.modules["a"].failure
+
+
+async def test_test_when_nested_too_deeply_then_its_acceptance_cannot_run(tmp_path: Path) -> None:
+    nested = f"def test_a():\n    assert {NESTED[0]}\n"
+    spec = make_spec([module("a", test_files={"tests/test_a.py": nested})])
+    async with open_case(tmp_path, answers(lambda *_: file_of("a", GOOD))) as case:
+        report = await build(spec, case.site, run_id="r1")
+    assert report.status == "failed"
+    assert "nested too deeply" in report.modules["a"].reason
+    assert case.fake.executions == 0
+
+
+async def test_answer_when_half_a_surrogate_pair_is_in_it_then_it_is_recorded_once(
+    tmp_path: Path,
+) -> None:
+    split = json.dumps(file_of("a", f"{GOOD}# \ud800\n"), ensure_ascii=False)
+    spec = make_spec([module("a", max_tries=1)])
+    async with open_case(tmp_path, lambda _: Reply(split)) as case:
+        first = await build(spec, case.site, run_id="r1")
+        again = await build(spec, case.site, run_id="r1", resume=True)
+    assert first.status == again.status == "verified"
+    assert case.fake.executions == 1
+
+
 async def test_turns_when_a_builder_asks_on_then_its_module_stops(tmp_path: Path) -> None:
     class Talker(AskingBuilder):
         async def build(

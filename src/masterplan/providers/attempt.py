@@ -38,8 +38,8 @@ class AttemptResult:
 
     @property
     def is_free(self) -> bool:
-        """True where nothing can have been charged: never sent whole, or refused by status."""
-        return self.was_sent == "no" or (self.status is not None and self.status >= 400)
+        """True where nothing can have been charged: never sent whole, refused or redirected by status."""
+        return self.was_sent == "no" or (self.status is not None and self.status >= 300)
 
 
 class AttemptHooks(Protocol):

@@ -65,7 +65,7 @@ def _place(path: str, paths: frozenset[str]) -> str | None:
 def _names(text: str) -> set[str]:
     try:
         body = ast.parse(text).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = set()
     for node in body:

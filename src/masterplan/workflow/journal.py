@@ -54,14 +54,18 @@ class Journal:
         if found is not None:
             return form.validate_json(found.result_json)
         result = await act()
-        text = form.dump_json(result).decode()
-        await asyncio.to_thread(self.ledger.record_step, self.run, key, name, _plain(text))
-        return form.validate_json(_plain(text))
+        text = _text(result, form)
+        await asyncio.to_thread(self.ledger.record_step, self.run, key, name, text)
+        return form.validate_json(text)
 
 
-def _plain(text: str) -> str:
-    # A NUL inside a JSON string is written as an escape already; halves of surrogates are not.
-    return text.encode("utf-8", "replace").decode()
+def _text(result: T, form: TypeAdapter[T]) -> str:
+    try:
+        return form.dump_json(result).decode()
+    except ValueError:
+        # Half a surrogate pair, which a model may say, has no UTF-8; what was paid is kept anyway.
+        text = json.dumps(form.dump_python(result, mode="json"), ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)

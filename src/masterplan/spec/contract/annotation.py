@@ -75,7 +75,7 @@ def _constant(value: object) -> frozenset[str] | None:
         return None
     try:
         return _outer(ast.parse(value, mode="eval").body)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

@@ -101,7 +101,7 @@ def names_in(text: str, *, is_unittest: bool) -> Iterator[str]:
     """Yield the names of the tests a file defines at its top and in its test classes."""
     try:
         body = ast.parse(text).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_test(node):
@@ -121,11 +121,17 @@ def syntax_problem(files: Mapping[str, str]) -> str:
                 ast.parse(text)
             except (SyntaxError, ValueError) as error:
                 return f"{path} is not Python: {error}"
+            except (RecursionError, MemoryError):
+                return f"{path} is nested too deeply to be read"
     return ""
 
 
 def _is_test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    is_fixture = any("fixture" in ast.dump(item) for item in node.decorator_list)
+    is_fixture = any(
+        "fixture" in f"{getattr(inner, 'attr', '')} {getattr(inner, 'id', '')}"
+        for item in node.decorator_list
+        for inner in ast.walk(item)
+    )
     return node.name.startswith("test") and not is_fixture
 
 

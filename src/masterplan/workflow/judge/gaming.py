@@ -49,6 +49,9 @@ def find_gaming(
 def _signs(text: str, asked: str) -> Iterator[tuple[int, str]]:
     try:
         tree = ast.parse(text)
+    except (RecursionError, MemoryError):
+        yield 1, "is nested too deeply to be read"
+        return
     except (SyntaxError, ValueError):
         return
     names = _imported(tree)
