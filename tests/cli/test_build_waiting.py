@@ -176,3 +176,15 @@ def test_build_when_a_budget_is_used_up_then_stopped_or_asked_and_raised_it_goes
     told = project.call(*BUILD, "--resume", ended["run"], "--json")
     assert (told.code, told.json["status"]) == (0, "verified"), told.err
     assert fake.executions == paid + 1
+
+
+def test_build_when_the_planner_is_needed_and_has_no_key_then_its_variable_is_named(
+    project: Project,
+) -> None:
+    project.serve(lambda _: Reply("CANNOT: a.call says too little"), key="HOUSE_KEY")
+    text = project.policy.read_text().replace('"haiku", "gemini", "opus"', '"gemini"')
+    project.policy.write_text(text)
+    written(lambda _: None)(project)
+    said = project.call(*BUILD)
+    assert said.code == 8
+    assert "→ set HOUSE_KEY, then `masterplan build --resume " in error_in(said.err)

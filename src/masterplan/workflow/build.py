@@ -134,7 +134,9 @@ class _Driver:
         failed = context.results[request.module]
         status: ModuleStatus = "waiting" if answer.outcome == "waiting" else "failed"
         reason = f"{failed.reason}; {answer.reason}"
-        context.results[request.module] = replace(failed, status=status, reason=reason)
+        context.results[request.module] = replace(
+            failed, status=status, reason=reason, mend=answer.mend
+        )
         self.proposed = answer.spec
         return False
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from masterplan.core.errors import BudgetError, BuildError, ProviderError, SpecError
+from masterplan.core.errors import BudgetError, BuildError, Problem, ProviderError, SpecError
 from masterplan.spec import ChangeRequest, Spec, approve, check, digest, dump_spec, parse_spec
 from masterplan.spec.revise import revise
 from masterplan.spec.schema import Budget, ModuleBudget
@@ -41,6 +41,7 @@ class Repair:
     outcome: Literal["revised", "waiting", "refused"]
     reason: str
     spec: Spec | None = None
+    mend: str = ""
 
 
 _FORM: TypeAdapter[Revision] = TypeAdapter(Revision)
@@ -62,7 +63,8 @@ async def repair(context: Context, request: ChangeRequest, number: int) -> Repai
     try:
         revision = await context.journal.step(f"{STEP} {request.module}", inputs, ask, _FORM)
     except (ProviderError, BudgetError) as error:
-        return Repair("waiting", f"the planner could not be asked: {error}")
+        told = Problem(error.code, error.message, error.where)
+        return Repair("waiting", f"the planner could not be asked: {told}", mend=error.mend)
     if revision.problem:
         return Repair("refused", revision.problem)
     spec = parse_spec(revision.text)
