@@ -48,6 +48,12 @@ async def judge(
     return await Judge(find_cage()).run(check, folder, {"tests/test_shop.py": TEST})
 
 
+ANSWERS = """import os, re
+found = dict(re.findall(r'price\\((\\d)\\) == (\\d+)', {}))
+def price(count):
+    if count < 0: raise ValueError
+    return int(found.get(str(count), count * 10))
+"""
 TRICKS = {
     "os._exit at import": "import os\nos._exit(0)\n",
     "os._exit in the function": "import os\ndef price(count):\n    os._exit(0)\n",
@@ -128,6 +134,61 @@ TRICKS = {
     "killed softly": (
         "import os, signal\nsignal.signal(signal.SIGTERM, lambda *a: os._exit(0))\n"
         "def price(count):\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+    ),
+    "witness rewired": (
+        "import sys\nWatch = sys.modules['__main__'].Watch\n"
+        "Watch.look = Watch.look_for_yes_men = lambda self: None\n"
+        "sys.modules['__main__']._note = lambda seen, report: seen.update(call='passed')\n"
+        "def price(count): return 0\n"
+    ),
+    "evidence written by the real book": (
+        "import os\nWatch = [c for c in object.__subclasses__() if c.__name__ == 'Watch'][0]\n"
+        "def end(self, code):\n"
+        "    for name in ('test_plain', 'test_each[1]', 'test_each[3]', 'TestMore::test_close'):\n"
+        "        self.book.record('test', id='tests/test_shop.py::' + name,"
+        " outcomes={'call': 'passed'})\n"
+        "    self.book.record('end', code=0, tampering=[])\n    os._exit(0)\n"
+        "Watch.end = end\nWatch.look = lambda self: None\ndef price(count): return 0\n"
+    ),
+    "book found in a frame": (
+        "import os, sys\n"
+        "def price(count):\n    frame = sys._getframe()\n"
+        "    while 'book' not in frame.f_locals: frame = frame.f_back\n"
+        "    book = frame.f_locals['book']\n"
+        "    for name in ('test_plain', 'test_each[1]', 'test_each[3]', 'TestMore::test_close'):\n"
+        "        book.record('test', id='tests/test_shop.py::' + name,"
+        " outcomes={'call': 'passed'})\n"
+        "    book.record('end', code=0, tampering=[])\n    os._exit(0)\n"
+    ),
+    "plugin registered": (
+        "import sys\nhook = next(f for f in sys.meta_path if hasattr(f, 'config'))\n"
+        "class Quiet:\n    def pytest_pyfunc_call(self, pyfuncitem): return True\n"
+        "hook.config.pluginmanager.register(Quiet())\ndef price(count): return 0\n"
+    ),
+    "tests emptied": (
+        "import sys\ndef price(count):\n    tests = sys.modules['test_shop']\n"
+        "    for test in (tests.test_each, tests.TestMore.test_close):\n"
+        "        test.__code__ = (lambda *a, **k: None).__code__\n    return 20\n"
+    ),
+    "equals any number": (
+        "class N(int):\n    def __eq__(self, other): return isinstance(other, int)\n"
+        "    def __float__(self): return 40.0\n    __hash__ = int.__hash__\n"
+        "def price(count):\n    if count < 0: raise ValueError\n    return N(0)\n"
+    ),
+    "class equals any number": (
+        "class M(type):\n    def __eq__(cls, other): return isinstance(other, int)\n"
+        "    __hash__ = type.__hash__\nclass N(metaclass=M): pass\n"
+        "def price(count):\n    if count < 0: raise ValueError\n"
+        "    return 40 if count == 4 else N\n"
+    ),
+    "answers read through /proc": ANSWERS.format(
+        "open('/proc/self/cwd/tests/test_shop.py').read()"
+    ),
+    "answers read by a program": ANSWERS.format(
+        "__import__('subprocess').getoutput('cat tests/test_shop.py')"
+    ),
+    "answers read beside an open folder": ANSWERS.format(
+        "os.read(os.open('test_shop.py', 0, dir_fd=os.open('tests', 0)), 9999).decode()"
     ),
     "exit at the end": (
         "import atexit, os\natexit.register(lambda: os._exit(0))\ndef price(count): return 0\n"

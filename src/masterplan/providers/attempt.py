@@ -38,7 +38,7 @@ class AttemptResult:
 
     @property
     def is_free(self) -> bool:
-        """True where nothing can have been charged: never sent whole, refused or redirected by status."""
+        """True where nothing can have been charged: never sent whole, or refused by status."""
         return self.was_sent == "no" or (self.status is not None and self.status >= 300)
 
 

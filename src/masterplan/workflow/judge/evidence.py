@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _SHOWN = 5
 
@@ -36,6 +36,7 @@ def read_evidence(text: bytes, key: bytes) -> Evidence:
     collected: dict[str, str] = {}
     outcomes: dict[str, dict[str, str]] = {}
     unread: list[str] = []
+    tampering: list[str] = []
     end: dict[str, object] = {}
     last, is_given = b"", False
     for line in text.splitlines():
@@ -52,9 +53,12 @@ def read_evidence(text: bytes, key: bytes) -> Evidence:
             outcomes[facts["id"]] = facts["outcomes"]
         elif kind == "not_collected":
             unread.append(f"{facts['id'] or 'the session'} ({facts['outcome']})")
+        elif kind == "tampering":
+            tampering.append(str(facts["what"]))
         elif kind == "end":
             end = facts
-    return _summed(collected, outcomes, unread, end, is_given)
+    summed = _summed(collected, outcomes, unread, end, is_given)
+    return replace(summed, tampering=tuple(dict.fromkeys([*tampering, *summed.tampering])))
 
 
 def _summed(
