@@ -115,7 +115,7 @@ def _parsed(signature: str) -> ast.FunctionDef | None:
 
 def check_outline(outline: Outline, brief: Brief) -> None:
     """Raise ComplaintError with everything that keeps the outline from becoming a spec."""
-    complaints = [*_check_ids(outline), *_check_paths(outline), *_check_order(outline)]
+    complaints = [*_check_ids(outline), *_check_paths(outline), *_check_order(outline, brief)]
     complaints += _check_functions(outline, brief)
     if complaints:
         raise ComplaintError("\n".join(f"- {text}" for text in complaints))
@@ -177,7 +177,7 @@ def _check_paths(outline: Outline) -> list[str]:
     return found
 
 
-def _check_order(outline: Outline) -> list[str]:
+def _check_order(outline: Outline, brief: Brief) -> list[str]:
     needs = {module.id: set(module.depends_on) for module in outline.modules}
     found = []
     for module in outline.modules:
@@ -190,8 +190,33 @@ def _check_order(outline: Outline) -> list[str]:
         if module.id in needs[module.id]:
             found.append(f"module '{module.id}': depends_on names the module itself; leave it out")
     if not found and (cycle := _cycle(needs)):
-        found.append(f"the modules {' -> '.join(cycle)} depend on each other in a circle")
+        found.append(
+            f"the modules {' -> '.join(cycle)} depend on each other in a circle; "
+            + _way_out(outline, set(cycle), brief)
+        )
     return found
+
+
+def _way_out(outline: Outline, cycle: set[str], brief: Brief) -> str:
+    """Say which modules of a circle the brief lets stand alone: telling exactly is what helps."""
+    alone = [
+        module.id
+        for module in outline.modules
+        if module.id in cycle and not _mentions_others(outline, module, brief)
+    ]
+    if not alone:
+        return "leave out the dependency that the brief does not ask for"
+    return "; ".join(
+        f"the brief says no need of '{one}': write depends_on [] for it" for one in alone
+    )
+
+
+def _mentions_others(outline: Outline, module: OutlineModule, brief: Brief) -> bool:
+    own = [name for name in map(function_name, module.functions) if name]
+    told = [text for text in brief.paragraphs if any(f"{name}(" in text for name in own)]
+    others = [m for m in outline.modules if m.id != module.id]
+    names = [name for m in others for name in map(function_name, m.functions) if name]
+    return any(name in text for text in told for name in names)
 
 
 def _cycle(needs: dict[str, set[str]]) -> list[str]:

@@ -25,8 +25,8 @@ from masterplan.workflow.plan.outline import (
 from masterplan.workflow.progress import Event, Listener
 from masterplan.workflow.prompt import prompt
 
-TEMPERATURE = 0.2
-"""A little above zero, so that a second answer to the same complaint can differ."""
+TEMPERATURE = 0.4
+"""Well above zero, so that a second answer to the same complaint can differ."""
 
 
 class StepPlanner:
@@ -49,7 +49,7 @@ class StepPlanner:
         text = prompt("plan_outline", brief=brief.numbered, tree=tree)
         if said:
             text += f"\n\nYour last plan was refused. Mend exactly this:\n{said}"
-        question = self._question(text, 1_200, retries=4)
+        question = self._question(text, 1_200, retries=6)
 
         def check(outline: Outline) -> None:
             check_outline(outline, brief)
