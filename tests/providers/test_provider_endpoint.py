@@ -22,6 +22,7 @@ from masterplan.core.message import PartDelta
 from masterplan.core.model import Dialect
 from masterplan.providers import Caller, Endpoint, Registry, Secret
 from masterplan.providers.fake import FakeProvider, Reply
+from masterplan.providers.upstream import without_key
 
 ONCE = replace(QUICK, attempts=1)
 
@@ -32,6 +33,39 @@ async def failure_of(endpoint: Endpoint, memory: Memory) -> ProviderError:
         with pytest.raises(ProviderError) as caught:
             await caller.complete("fake", HI, on_attempt=memory)
     return caught.value
+
+
+REPEATED = [
+    Reply(status=401, body=f"no such key: {CANARY}".encode()),
+    Reply(status=400, body=f'{{"error": {{"message": "bad {CANARY}"}}}}'.encode()),
+    Reply(model=CANARY, text=f"It is {CANARY}."),
+]
+
+
+@pytest.mark.parametrize("reply", REPEATED, ids=["401", "400", "model and text"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_key_when_the_provider_repeats_it_then_it_is_taken_out(
+    dialect: Dialect, reply: Reply
+) -> None:
+    async with calling([reply], dialect, ONCE) as (caller, _):
+        memory = Memory()
+        said: object
+        try:
+            said = await caller.complete("fake", HI, on_attempt=memory)
+        except ProviderError as error:
+            said = (error, error.body, error.as_json())
+        assert CANARY not in f"{said!r} {said} {memory.results}"
+        assert "***" in f"{said!r} {said}"
+
+
+async def test_key_when_it_comes_back_byte_by_byte_then_it_is_taken_out() -> None:
+    body = f"data: no such key: {CANARY[:9]}, {CANARY}\n\n".encode()
+    key = Secret(CANARY)
+    given, held = b"", b""
+    for one in body:
+        ready, held = without_key(key, held + bytes([one]))
+        given += ready
+    assert given + held == body.replace(CANARY.encode(), b"***")
 
 
 def test_secret_when_shown_shows_nothing() -> None:

@@ -141,6 +141,12 @@ def test_brief_when_it_is_a_folder_then_unreadable(tmp_path: Path) -> None:
         load_brief(tmp_path)
 
 
+def test_brief_when_it_never_ends_then_too_large() -> None:
+    with pytest.raises(InputError, match="more than") as caught:
+        load_brief(Path("/dev/zero"))
+    assert caught.value.code == "brief.too_large"
+
+
 def test_brief_when_saved_with_a_mark_then_read_without_it(tmp_path: Path) -> None:
     brief = load_brief(_write(tmp_path / "b.md", b"\xef\xbb\xbfDo it."))
     assert (brief.text, brief.source) == ("Do it.", str(tmp_path / "b.md"))

@@ -7,8 +7,8 @@ out from one behind it. Must not know dialects' meanings or retries.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -21,6 +21,7 @@ from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.fault import classify
 
 USER_AGENT = "masterplan"
+_SHORTEST_KEY = 8  # what is shorter is a word like "local", not a secret
 _KEPT_ALIVE_S = 15.0  # shorter than providers' own, or a request meets a closing connection
 
 
@@ -45,9 +46,12 @@ class Progress:
 class Answer:
     """A provider's answer whose body is still to be read."""
 
-    def __init__(self, response: aiohttp.ClientResponse, limits: Limits) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, limits: Limits, key: Secret | None
+    ) -> None:
         self._response = response
         self._limits = limits
+        self._key = key
         self.status = response.status
         self.headers: Mapping[str, str] = {k.lower(): v for k, v in response.headers.items()}
 
@@ -57,7 +61,20 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; raises ``ProviderError`` on silence, a cut or the cap."""
+        """Yield the body as it comes; raises ``ProviderError`` on silence, a cut or the cap.
+
+        A key that comes back, as some providers repeat a refused one, is taken out.
+        """
+        held = b""
+        async with aclosing(self._raw()) as raw:
+            async for chunk in raw:
+                ready, held = without_key(self._key, held + chunk)
+                if ready:
+                    yield ready
+        if held:
+            yield held
+
+    async def _raw(self) -> AsyncGenerator[bytes, None]:
         stream = self._response.content.iter_any()
         limit_s = self._limits.first_byte_s
         size = 0
@@ -124,7 +141,7 @@ class Upstream:
             response = await self._post(endpoint.url(wire.path), headers, wire.body, progress)
             progress.status = response.status
             try:
-                yield Answer(response, self._limits)
+                yield Answer(response, self._limits, key)
             finally:
                 response.close()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -158,6 +175,17 @@ class Upstream:
                 headers={"user-agent": USER_AGENT},
             )
         return self._session
+
+
+def without_key(key: Secret | None, data: bytes) -> tuple[bytes, bytes]:
+    """Return data without the key, and apart from it an end that may be the key's beginning."""
+    secret = key.reveal().encode() if key else b""
+    if len(secret) < _SHORTEST_KEY:
+        return data, b""
+    clean = data.replace(secret, b"***")
+    longest = min(len(secret) - 1, len(clean))
+    cut = next((n for n in range(longest, 0, -1) if clean.endswith(secret[:n])), 0)
+    return clean[: len(clean) - cut], clean[len(clean) - cut :]
 
 
 def _trace() -> aiohttp.TraceConfig:

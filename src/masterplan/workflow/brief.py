@@ -58,7 +58,8 @@ def load_brief(path: Path) -> Brief:
     """Read a brief; InputError where it is missing, empty, too large or not text."""
     where = str(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BRIEF_BYTES + 1)
     except OSError as error:
         raise InputError(
             "brief.unreadable",
@@ -69,7 +70,7 @@ def load_brief(path: Path) -> Brief:
     if len(data) > MAX_BRIEF_BYTES:
         raise InputError(
             "brief.too_large",
-            f"the brief has {len(data):,} bytes; {MAX_BRIEF_BYTES:,} is the most",
+            f"the brief has more than {MAX_BRIEF_BYTES:,} bytes",
             where=where,
             mend="say what to build in a few pages and leave source files in the repository",
         )
