@@ -98,7 +98,7 @@ WRONG = [
     (outline(SLUG, LOUD | {"path": "kit/slug.py"}), "both have the path 'kit/slug.py'"),
     (outline(SLUG, LOUD | {"depends_on": ["slugs"]}), "names 'slugs', which is no module"),
     (outline(SLUG, LOUD | {"depends_on": ["loud"]}), "names the module itself"),
-    (outline(SLUG | {"depends_on": ["loud"]}, LOUD), "needs none: write depends_on [] for it"),
+    (outline(SLUG | {"depends_on": ["loud"]}, LOUD), "needs none: write depends_on []"),
     (outline(SLUG | {"functions": ["slugify a title"]}, LOUD), "is not a Python signature"),
     (outline(SLUG | {"functions": ["f(): pass; import os"]}, LOUD), "not a Python signature"),
     (outline(SLUG, LOUD | {"functions": ["shout(a)", "Shout(b)"]}), "the function `Shout` twice"),

@@ -206,7 +206,7 @@ def _way_out(outline: Outline, cycle: set[str], brief: Brief) -> str:
     ]
     if not alone:
         return "leave out the dependency that the brief does not ask for"
-    return "; ".join(f"by the brief '{one}' needs none: write depends_on [] for it" for one in alone)
+    return "; ".join(f"by the brief '{one}' needs none: write depends_on []" for one in alone)
 
 
 def _mentions_others(outline: Outline, module: OutlineModule, brief: Brief) -> bool:
