@@ -45,7 +45,7 @@ async def test_plan_when_the_model_is_small_then_asked_in_steps_and_the_spec_is_
         rows = case.pipe.ledger.attempts(run="r1")
     spec = planned.spec
     assert len(asked) == 4
-    assert all(one.schema is not None and one.temperature == 0.4 for one in asked)
+    assert all(one.schema is not None and one.temperature == 0.2 for one in asked)
     assert check(spec).problems == ()
     assert parse_spec(dump_spec(spec)) == spec
     assert (spec.goal, spec.why) == ("A kit of text tools.", "Kit: A kit of text tools.")
@@ -145,9 +145,9 @@ async def test_outline_when_it_never_gets_right_then_no_usable_output_and_no_gat
     async with planning(tmp_path, scripted(outline(SLUG)), "small") as case:
         with pytest.raises(BuildError) as error:
             await case.planner.plan(BRIEF, case.repo, gate)
-        assert case.fake.executions == 7
+        assert case.fake.executions == 6
     assert error.value.code == "model.unusable_output"
-    assert "local/small gave no usable answer in 7 replies" in error.value.message
+    assert "local/small gave no usable answer in 6 replies" in error.value.message
     assert gate.shown == []
 
 

@@ -10,7 +10,7 @@ import ast
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
 
 from masterplan.spec.path import check_path
 from masterplan.workflow.agent import ComplaintError
@@ -30,8 +30,13 @@ def _slug(text: str) -> str:
 # What is cleaned here and not asked for would make the grammar that constrains a model unbounded.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$"), AfterValidator(_slug)]
 Path = Annotated[str, StringConstraints(min_length=3, max_length=60)]
+# The grammar holds a small model to the form; the repeats are bounded, as every string is.
+_FORM = r"^[A-Za-z_][A-Za-z0-9_]{0,40}\([^()\n]{0,100}\) -> [A-Za-z][A-Za-z0-9_\[\], |.]{0,50}$"
 Signature = Annotated[
-    str, StringConstraints(min_length=3, max_length=160), AfterValidator(_one_line)
+    str,
+    StringConstraints(min_length=3, max_length=160),
+    AfterValidator(_one_line),
+    WithJsonSchema({"type": "string", "pattern": _FORM}),
 ]
 Sentence = Annotated[
     str, StringConstraints(min_length=8, max_length=240), AfterValidator(_one_line)

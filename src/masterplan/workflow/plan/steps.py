@@ -6,9 +6,14 @@ complains of is handed back to the question it belongs to. Must not know provide
 
 from __future__ import annotations
 
-from masterplan.core.errors import Problem
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from masterplan.core.errors import BuildError, Problem
 from masterplan.core.money import Spend
-from masterplan.workflow.agent import Answer, Asker, Question
+from masterplan.workflow.agent import Answer, Asker, ComplaintError, Question
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.assemble import assemble
 from masterplan.workflow.plan.draft import Draft, draft_of
@@ -25,8 +30,16 @@ from masterplan.workflow.plan.outline import (
 from masterplan.workflow.progress import Event, Listener
 from masterplan.workflow.prompt import prompt
 
-TEMPERATURE = 0.4
-"""Well above zero, so that a second answer to the same complaint can differ."""
+TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.5
+"""Higher after a complaint, so that the second answer can differ from the first."""
+
+MAX_ANSWERS = 6
+"""How often a step is asked before the plan is given up."""
+
+
+MAX_COMPLAINT_CHARS = 1_200
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class StepPlanner:
@@ -49,15 +62,8 @@ class StepPlanner:
         text = prompt("plan_outline", brief=brief.numbered, tree=tree)
         if said:
             text += f"\n\nYour last plan was refused. Mend exactly this:\n{said}"
-        question = self._question(text, 1_200, retries=6)
-
-        def check(outline: Outline) -> None:
-            check_outline(outline, brief)
-
         self._tell("the outline")
-        answer = await self._asker.model(question, Outline, check)
-        self._answers.append(answer)
-        return answer.output
+        return await self._ask(text, 1_200, Outline, lambda outline: check_outline(outline, brief))
 
     async def _detail(self, brief: Brief, module: OutlineModule) -> Detail:
         names = [function_name(text) or text for text in module.functions]
@@ -69,13 +75,10 @@ class StepPlanner:
             functions=", ".join(f"`{text}`" for text in module.functions),
         )
 
-        def check(detail: Detail) -> None:
-            check_detail(detail, module, brief)
-
         self._tell(f"module {module.id}")
-        answer = await self._asker.model(self._question(text, 600, retries=4), Detail, check)
-        self._answers.append(answer)
-        return answer.output
+        return await self._ask(
+            text, 600, Detail, lambda detail: check_detail(detail, module, brief)
+        )
 
     async def _frame(self, brief: Brief, outline: Outline) -> Frame:
         edges = [f"{m.id} calls {other}" for m in outline.modules for other in m.depends_on]
@@ -86,12 +89,37 @@ class StepPlanner:
             edges="; ".join(edges) or "there may be none",
         )
         self._tell("rules and data flow")
-        answer = await self._asker.model(self._question(text, 300), Frame)
-        self._answers.append(answer)
-        return answer.output
+        return await self._ask(text, 300, Frame, lambda frame: None)
 
-    def _question(self, text: str, max_output_tokens: int, retries: int = 2) -> Question:
-        return Question(prompt("planner"), text, max_output_tokens, TEMPERATURE, retries)
+    async def _ask(
+        self, text: str, max_output_tokens: int, output: type[T], check: Callable[[T], None]
+    ) -> T:
+        """Ask until the check is content; BuildError after ``MAX_ANSWERS``.
+
+        A complaint goes into the question anew, without the answer it is about: a small model
+        copies what it has said before.
+        """
+        complaint = ""
+        for number in range(MAX_ANSWERS):
+            heat = LATER_TEMPERATURE if number else TEMPERATURE
+            asked = f"{text}\n\nAn earlier answer was refused. Mind this:\n{complaint}"
+            question = Question(
+                prompt("planner"), asked if complaint else text, max_output_tokens, heat
+            )
+            answer = await self._asker.model(question, output)
+            self._answers.append(answer)
+            try:
+                check(answer.output)
+            except ComplaintError as error:
+                complaint = str(error)[:MAX_COMPLAINT_CHARS]
+            else:
+                return answer.output
+        raise BuildError(
+            "model.unusable_output",
+            f"{self._answers[-1].replies[-1].decision.model} gave no usable answer in "
+            f"{MAX_ANSWERS} replies: {complaint}",
+            mend="choose a stronger model for this role, or say the task more simply",
+        )
 
     def _tell(self, text: str) -> None:
         spend = Spend()
