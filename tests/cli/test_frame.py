@@ -53,6 +53,16 @@ def test_usage_when_wrong_then_code_two_and_json_when_asked(run: Run, args: list
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize("args", [[], ["models"], ["ledger"]])
+def test_help_when_no_command_is_named_then_shown_without_a_complaint(
+    run: Run, args: list[str]
+) -> None:
+    said = run(*args)
+    assert said.code == 2
+    assert said.err.startswith("Usage: masterplan")
+    assert "..." not in said.err.partition("Commands:")[2]
+
+
 def test_error_when_a_policy_has_two_mistakes_then_both_are_told(run: Run) -> None:
     Path("p.toml").write_text("x = 1\n[build]\nparallel = 0\n")
     said = run("route", "x", "--policy", "p.toml")

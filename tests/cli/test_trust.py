@@ -74,6 +74,16 @@ def test_doctor_when_the_policy_needs_a_key_that_is_not_set_then_not_ready(run: 
     assert "not ready" in said.out
 
 
+def test_doctor_when_a_key_is_under_its_second_name_then_that_one_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("p.toml").write_text(POLICY.replace("anthropic/claude-opus-4-6", "google/gemini-3.1-pro"))
+    monkeypatch.setenv("GOOGLE_API_KEY", "secret")
+    said = run("doctor", "--policy", "p.toml", "--json")
+    details = {finding["name"]: finding["detail"] for finding in said.json["findings"]}
+    assert details["provider google"] == "key is set (GOOGLE_API_KEY)"
+
+
 def test_doctor_when_the_policy_is_wrong_then_says_so_and_goes_on(run: Run) -> None:
     Path("p.toml").write_text("x = 1")
     said = run("doctor", "--policy", "p.toml", "--json")

@@ -173,8 +173,9 @@ def _reachable(frame: Frame, found: Found) -> Iterator[Finding]:
         variables: tuple[str, ...] = (entry.key_env,) if entry and entry.key_env else ()
         if entry is None and provider in homes:
             variables = homes[provider].key_env
-        is_set = not variables or any(frame.env.get(name) for name in variables)
-        detail = f"key is set ({variables[0]})" if variables and is_set else "no key needed"
+        holding = next((name for name in variables if frame.env.get(name)), "")
+        is_set = bool(holding) or not variables
+        detail = f"key is set ({holding})" if holding else "no key needed"
         if not is_set:
             detail = "the policy uses it and there is no key"
         mend = f"export {variables[0]}=…" if variables else ""

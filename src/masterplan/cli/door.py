@@ -78,7 +78,9 @@ def _usage(error: click.ClickException, is_json: bool) -> int:
     }
     context = getattr(error, "ctx", None)
     help_line = f"  → {context.command_path} --help" if context else "  → masterplan --help"
-    return _told(told, [f"error: {message}", help_line], USAGE_EXIT, is_json)
+    # A group without a command is answered with its help: that is no mistake to complain about.
+    lines = [message] if message.startswith("Usage: ") else [f"error: {message}", help_line]
+    return _told(told, lines, USAGE_EXIT, is_json)
 
 
 def _interrupted(frame: Frame, is_json: bool) -> int:

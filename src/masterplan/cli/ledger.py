@@ -26,7 +26,7 @@ def command() -> None:
     """Verify, export and back up the books."""
 
 
-@command.command("verify")
+@command.command("verify", short_help="Check the books, or a backup of them.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @json_option
 @pass_frame
@@ -51,7 +51,7 @@ def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
         say(f"{path} is whole{f': {listed}' if listed else ''}")
 
 
-@command.command("export")
+@command.command("export", short_help="Write every attempt as JSON lines or CSV.")
 @click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl")
 @click.option("--run", metavar="ID", help="Only this run.")
 @json_option
@@ -77,7 +77,7 @@ def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
     click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
 
 
-@command.command("backup")
+@command.command("backup", short_help="Copy the books to a new file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_frame

@@ -118,7 +118,7 @@ def _kind(task: Task, words: list[str]) -> tuple[Kind, Signal]:
     lead = next((word for word in words if word not in SMALL_TALK), "")
     if lead in LEADS:
         scores[LEADS[lead]] += PLAIN_LEAD_WEIGHT if lead in PLAIN_LEADS else LEAD_WEIGHT
-        seen[LEADS[lead]].append(f"begins with {lead!r}")
+        seen[LEADS[lead]].append(f"{lead!r} first")
     for phrase in _phrases(words):
         kind, weight = PHRASES[phrase]
         scores[kind] += weight

@@ -107,7 +107,8 @@ class _Driver:
         is_verified = result.status == "verified"
         # A module that is blocked never gets here.
         phase: Phase = "failed" if result.status == "blocked" else result.status
-        text = f"{result.tries} tries" if is_verified else result.reason
+        tries = "1 try" if result.tries == 1 else f"{result.tries} tries"
+        text = tries if is_verified else result.reason
         await self.context.tell(phase, text, module_id, (result.model, result.rung))
         return is_verified
 
