@@ -157,6 +157,7 @@ async def test_breaker_when_open_sends_nothing_and_says_how_long() -> None:
             await caller.complete("fake", HI, on_attempt=memory)
         assert caught.value.code == "provider.unavailable"
         assert caught.value.retry_after_s is not None
+        assert "503" in caught.value.message
         assert (len(fake.received), memory.begun) == (before, [])
 
 

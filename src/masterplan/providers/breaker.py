@@ -27,6 +27,8 @@ class Breaker:
     open_until: float | None = None
     pause_s: float = FIRST_PAUSE_S
     is_probing: bool = False
+    fault: str = ""
+    """What the last failure was, in words."""
 
     def wait_s(self, now: float) -> float:
         """Return for how long nothing may be sent; 0 where something may."""
@@ -40,15 +42,15 @@ class Breaker:
         """Return the state with a request under way; an open breaker's is its one probe."""
         return self if self.open_until is None else replace(self, is_probing=True)
 
-    def failed(self, now: float) -> Breaker:
+    def failed(self, now: float, fault: str = "") -> Breaker:
         """Return the state after a failure of the provider's."""
         failures = self.failures + 1
         if self.is_probing:
             pause = min(self.pause_s * 2, LONGEST_PAUSE_S)
-            return Breaker(failures, now + pause, pause)
+            return Breaker(failures, now + pause, pause, fault=fault)
         if failures < FAILURES_TO_OPEN or self.open_until is not None:
-            return replace(self, failures=failures)
-        return Breaker(failures, now + self.pause_s, self.pause_s)
+            return replace(self, failures=failures, fault=fault)
+        return Breaker(failures, now + self.pause_s, self.pause_s, fault=fault)
 
     def succeeded(self) -> Breaker:
         """Return the state after an answer of whatever kind: the provider is there."""

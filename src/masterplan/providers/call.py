@@ -135,7 +135,7 @@ class Caller:
             raise ProviderError(
                 "provider.unavailable",
                 f"provider {provider!r} failed {breaker.failures} times in a row and is given "
-                f"{wait_s:.0f} s to recover",
+                f"{wait_s:.0f} s to recover; last: {breaker.fault}",
                 mend="wait, or let the policy use another provider",
                 provider=provider,
                 retry_after_s=wait_s,
@@ -170,7 +170,7 @@ class Caller:
         elif isinstance(error, ProviderError) and is_providers_fault(
             error, row_of(error, result.was_sent, has_content=False)
         ):
-            breaker = breaker.failed(self._nature.clock())
+            breaker = breaker.failed(self._nature.clock(), error.message)
         else:
             breaker = breaker.succeeded()
         self._breakers[provider] = breaker
