@@ -91,6 +91,7 @@ def render_policy(found: Found) -> str:
     choice = choose(found)
     lines = [
         "# Masterplan's policy: which model does what, and what it may cost.",
+        "# In a repository a change does nothing until you run `masterplan trust`.",
         f"# Written by `masterplan init`: {choice.reason or _reason(found)}.",
         "",
         "[models]",
