@@ -103,6 +103,7 @@ def command(
         )
     job = replace(_job(store, spec, resume), parallel=parallel, answers=answers)
     ensure_approved_at(job.spec, job.path)
+    frame.ensure_policy_is_meant()
     notices = problems_json(frame.notices())
     wishes = Wishes(job.run, builder, is_uncaged=is_uncaged, is_auto_approved=is_auto)
     with Progress(frame.is_trace) as progress:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from masterplan.cli.output import say
+from masterplan.core.errors import PolicyError
 
 if TYPE_CHECKING:
     from masterplan.catalog import Prices
@@ -69,6 +70,17 @@ class Frame:
     def policy(self) -> Policy:
         """Return the policy that holds here."""
         return self.located().policy
+
+    def ensure_policy_is_meant(self) -> None:
+        """Raise PolicyError where money would be spent under another policy than the one here."""
+        ignored = self.located().ignored
+        if ignored is not None:
+            raise PolicyError(
+                "policy.untrusted",
+                f"{ignored.name} here is not trusted as it stands, and nothing is spent by another",
+                str(ignored),
+                "read it, then run `masterplan trust`; or name the policy you mean by --policy",
+            )
 
     def notices(self) -> list[Problem]:
         """Return what the policy will be regretted for, said on stderr once."""

@@ -103,6 +103,7 @@ def command(
     """
     ensure_installed()
     text = load_brief(brief)
+    frame.ensure_policy_is_meant()
     frame.notices()
     repo = open_repo(Path.cwd())
     ensure_plannable(repo, brief, allow_dirty=allow_dirty)

@@ -87,6 +87,7 @@ def command(
     """
     ensure_installed()
     text = load_brief(brief)
+    frame.ensure_policy_is_meant()
     frame.notices()
     if not is_sure and (is_json or not is_terminal()):
         raise InputError(

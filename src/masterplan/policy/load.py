@@ -25,11 +25,15 @@ FILE_NAME = "masterplan.toml"
 
 @dataclass(frozen=True)
 class Located:
-    """A policy, where it came from, and what the user should be told about the search."""
+    """A policy, where it came from, and what the user should be told about the search.
+
+    ``ignored`` is a repository's policy that holds here once it is trusted.
+    """
 
     policy: Policy
     where: str
     notices: tuple[str, ...] = ()
+    ignored: Path | None = None
 
 
 def load_policy(
@@ -51,6 +55,7 @@ def locate_policy(
     if path is not None:
         return Located(parse_policy(read_bytes(path), str(path)), str(path))
     notices: tuple[str, ...] = ()
+    ignored: Path | None = None
     near = find_repository_policy(cwd or Path.cwd())
     if near is not None:
         content = read_bytes(near)
@@ -58,12 +63,13 @@ def locate_policy(
         if standing == "trusted":
             return Located(parse_policy(content, str(near)), str(near))
         why = "changed since you trusted it" if standing == "changed" else "is not trusted"
+        ignored = near
         notices = (f"{near} {why} and was ignored; read it, then run `masterplan trust`",)
     own = config_dir(env) / FILE_NAME
     if own.exists():
-        return Located(parse_policy(read_bytes(own), str(own)), str(own), notices)
+        return Located(parse_policy(read_bytes(own), str(own)), str(own), notices, ignored)
     policy = Policy.builtin(found_without_asking(env))
-    return Located(policy, "the built-in policy", notices)
+    return Located(policy, "the built-in policy", notices, ignored)
 
 
 def find_repository_policy(start: Path) -> Path | None:
