@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from masterplan.catalog.card import Catalog
 from masterplan.core.errors import PolicyError
-from masterplan.core.model import TIERS, Effort, Rung, Tier
+from masterplan.core.model import Effort, Rung, Tier
 from masterplan.core.money import parse_usd
 from masterplan.core.task import Kind, Need, Role
 from masterplan.policy.own import own_cards
@@ -159,10 +159,6 @@ class SandboxEntry(_Table):
     output_mb: int | None = Field(default=None, ge=1)
 
 
-def _height(book: Catalog, model: str) -> int:
-    return TIERS.index(book.card(model).tier)
-
-
 class Policy(_Table):
     """The user's rules. Ladders hold rungs as written: ``"name"`` or ``"name@effort"``."""
 
@@ -217,24 +213,14 @@ class Policy(_Table):
     def floor(self, kind: Kind) -> str | None:
         """Return the id of the model below which a kind may not go, or ``None``.
 
-        Architecture and planning have the planner's first rung as floor, or the best tier of the
-        builder's ladder where that is higher, unless the file says other: a plan on a cheap model
-        while a better one builds is a mistake that has to be written down to be wanted.
+        Architecture and planning have the planner's first rung as floor unless the file says other.
         """
         written = self.guards.floor.get(kind)
         if written is not None:
             return None if written == "off" else self.rung(written).model
         if kind in FLOORED_KINDS and "planner" in self.roles:
-            return self._strongest()
+            return self.ladder("planner")[0].model
         return None
-
-    def _strongest(self) -> str:
-        """Return the planner's first model, or a builder's of a higher tier."""
-        rungs = (
-            *self.ladder("planner")[:1],
-            *(self.ladder("builder") if "builder" in self.roles else ()),
-        )
-        return max((rung.model for rung in rungs), key=lambda name: _height(self.shelf, name))
 
     @staticmethod
     def builtin(found: Found) -> Policy:
