@@ -76,7 +76,9 @@ def test_route_when_from_stdin_then_read_and_bounded(
     feed(b"Plan the migration \xff")
     assert run("route", "-", "--json").json["kind"] == "planning"
     feed(b"x" * 1_000_001)
-    assert "route.too_long" in run("route", "-").err
+    said = run("route", "-").err
+    assert "route.too_long" in said
+    assert "--input-tokens" in said
 
 
 def test_route_when_the_text_holds_escapes_then_none_reaches_the_terminal(run: Run) -> None:

@@ -81,3 +81,26 @@ def test_check_when_asked_for_the_schema_then_printed_for_an_editor(project: Pro
     assert said.code == 0
     assert said.json["properties"]["modules"]["items"] == {"$ref": "#/$defs/Module"}
     assert project.call("check", "--schema", "--json").json == said.json
+
+
+def test_check_when_a_spec_names_no_commit_then_the_mend_it_tells_works(project: Project) -> None:
+    file = by_hand(project)
+    said = project.call("check", "spec.json")
+    assert "[spec.unbound_base]" in said.out
+    assert "`git rev-parse HEAD`" in said.out
+    bound = json.loads(file.read_text()) | {
+        "base": {"commit": project.git("rev-parse", "HEAD")[:40]}
+    }
+    file.write_text(json.dumps(bound))
+    said = project.call("check", "spec.json", "--seal")
+    assert (said.code, "unbound_base" in said.out) == (0, False)
+
+
+def test_check_when_the_file_is_far_too_large_then_one_error_with_its_mend(
+    project: Project,
+) -> None:
+    with (project.root / "spec.json").open("wb") as file:
+        file.truncate(64_000_001)
+    error = project.call("check", "spec.json", "--json").json["error"]
+    assert (error["code"], error["where"]) == ("spec.too_large", "spec.json")
+    assert "split it" in error["mend"]

@@ -18,7 +18,10 @@ STATUSES = [
     (403, "provider.forbidden"),
     (404, "provider.not_found"),
     (408, "provider.timeout"),
+    (409, "provider.conflict"),
     (413, "provider.too_large"),
+    (418, "provider.refused"),
+    (422, "provider.invalid_request"),
     (429, "provider.rate_limited"),
     (500, "provider.server_error"),
     (503, "provider.overloaded"),
@@ -34,6 +37,7 @@ def test_error_when_read_has_the_code_of_its_status(
     for body in (b"", b"<html>gone</html>", b'{"error":{"message":"why"}}', b"[1]", b"null"):
         error = codec(dialect).parse_error(status, {}, body)
         assert (error.code, error.status) == (code, status)
+        assert error.mend != ""
 
 
 QUOTAS: list[tuple[Dialect, int, str]] = [

@@ -129,8 +129,9 @@ def test_reserve_when_the_model_is_free_then_a_spent_budget_does_not_block_it(
 def test_reserve_when_the_intent_is_bad_then_refuses_and_writes_nothing(
     ledger: Ledger, intent: MakeIntent, change: dict[str, object]
 ) -> None:
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError) as caught:
         ledger.reserve(intent(**change))
+    assert caught.value.mend or caught.value.code != "ledger.bad_amount"
     assert ledger.attempts() == []
 
 
@@ -213,8 +214,9 @@ def test_settle_when_the_figures_are_absurd_then_raises_and_the_attempt_stays_op
     ledger: Ledger, intent: MakeIntent, settled: MakeSettlement, change: dict[str, object]
 ) -> None:
     attempt = ledger.reserve(intent())
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError) as caught:
         ledger.settle(attempt, settled(**change))
+    assert caught.value.mend or caught.value.code != "ledger.bad_amount"
     assert ledger.attempts()[0].is_open
 
 

@@ -229,9 +229,13 @@ async def test_network_when_it_fails_before_the_request_is_classified_and_free()
         memory = Memory()
         error = await failure_of(Endpoint("fake", "anthropic", base_url, ("FAKE_KEY",)), memory)
         assert error.code.startswith(code), base_url
+        assert error.mend != ""
         (result,) = memory.results
         assert (result.was_sent, result.is_free) == ("no", True), base_url
         assert not error.is_ambiguous
+        if code == "provider.dns":
+            assert "host name 'no-such-host.invalid' cannot be resolved" in error.message
+            assert "online" in error.mend
     for server in (resetting, plain):
         server.close()
         await server.wait_closed()
@@ -248,7 +252,8 @@ async def test_answer_when_it_is_not_http_shows_no_header_of_the_request() -> No
     port = server.sockets[0].getsockname()[1]
     endpoint = Endpoint("fake", "openai_chat", f"http://127.0.0.1:{port}", ("FAKE_KEY",))
     memory = Memory()
-    error: BaseException | None = await failure_of(endpoint, memory)
+    error: BaseException | None = (told := await failure_of(endpoint, memory))
+    assert told.mend != ""
     assert memory.results[0].was_sent == "ambiguous"
     assert memory.results[0].outcome == "cut"
     while error is not None:

@@ -27,12 +27,20 @@ def read_text(path: Path) -> str:
     """Return the text of a spec's file; InputError where it is none."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError("spec.too_large", "the spec is far too large", shown_path(path))
+            raise InputError(
+                "spec.too_large",
+                f"the spec has over {MAX_FILE_BYTES // 1_000_000} MB",
+                shown_path(path),
+                "check that this is the spec's file; if it is, split it into several specs",
+            )
         return path.read_text("utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
-            "spec.unreadable", f"the spec cannot be read: {reason}", shown_path(path)
+            "spec.unreadable",
+            f"the spec cannot be read: {reason}",
+            shown_path(path),
+            "check the path and the right to read it",
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(

@@ -77,7 +77,11 @@ def _read(text: str) -> str:
     if not text.strip():
         raise InputError("route.empty", "the task is empty", mend='masterplan route "what to do"')
     if len(text) > MAX_TEXT_BYTES:
-        raise InputError("route.too_long", f"the task has over {MAX_TEXT_BYTES:,} characters")
+        raise InputError(
+            "route.too_long",
+            f"the task has over {MAX_TEXT_BYTES:,} characters",
+            mend="give what is to be done in some sentences, and its size by --input-tokens",
+        )
     return text
 
 

@@ -28,14 +28,22 @@ _CODES: dict[int, str] = {
     503: "provider.overloaded",
     529: "provider.overloaded",
 }
+_LATER = "try again later, or let the policy use another provider"
 _MENDS: dict[str, str] = {
+    "provider.invalid_request": "if it names the model or an option of it, use another model or "
+    "effort in the policy; else please report it with these words",
     "provider.key_refused": "check the key in the environment and that it belongs to this provider",
     "provider.forbidden": "check that the key may use this model",
     "provider.not_found": "check the model's name and the provider's base_url",
     "provider.quota": "raise the provider's limit, or let the policy use another provider",
     "provider.context_overflow": "use a model with a larger context, or send less",
+    "provider.too_large": "send less, or use another provider",
     "provider.rate_limited": "wait, or let the policy use another provider",
     "provider.overloaded": "wait, or let the policy use another provider",
+    "provider.timeout": _LATER,
+    "provider.conflict": _LATER,
+    "provider.server_error": _LATER,
+    "provider.refused": "check base_url and the provider's own words",
 }
 _QUOTA = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_error"

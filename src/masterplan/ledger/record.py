@@ -213,13 +213,21 @@ def ensure_label(what: str, text: str, *, size: int = 256) -> None:
 def ensure_count(what: str, count: int | None) -> None:
     """Raise LedgerError unless ``count`` is ``None`` or a believable amount of at least 0."""
     if count is not None and not 0 <= count <= MAX_NANO:
-        raise LedgerError("ledger.bad_amount", f"{what} of {count} cannot be stored")
+        raise LedgerError(
+            "ledger.bad_amount",
+            f"{what} of {count} cannot be stored",
+            mend=f"use a whole number from 0 to {MAX_NANO:,}",
+        )
 
 
 def ensure_seconds(what: str, seconds: float | None) -> None:
     """Raise LedgerError unless ``seconds`` is ``None`` or finite and not negative."""
     if seconds is not None and not 0 <= seconds < math.inf:
-        raise LedgerError("ledger.bad_amount", f"{what} of {seconds} s cannot be stored")
+        raise LedgerError(
+            "ledger.bad_amount",
+            f"{what} of {seconds} s cannot be stored",
+            mend="use a number of seconds from 0 on",
+        )
 
 
 def plain(text: str) -> str:

@@ -179,7 +179,11 @@ class Caller:
         """Wait until the next attempt, or raise the failure of the last one."""
         error = exchange.error
         if error is None:
-            raise ProviderError("provider.bad_answer", "the attempt ended without a result")
+            raise ProviderError(
+                "provider.bad_answer",
+                "the attempt ended without a result",
+                mend="try again; if it happens twice, please report it",
+            )
         provider = exchange.plan.endpoint.provider
         row = row_of(error, exchange.was_sent, has_content=exchange.has_content)
         verdict = decide(error, row, number, self._limits, self._nature.dice())

@@ -172,7 +172,9 @@ class Exchange:
         except DialectError as error:
             what = "an empty body" if not body.strip() else str(error.message)
             failure = ProviderError(
-                "provider.bad_answer", f"the provider's answer cannot be read: {what}"
+                "provider.bad_answer",
+                f"the provider's answer cannot be read: {what}",
+                mend="check that base_url is an API of this dialect; if it is, try again later",
             )
         raise failure
 
@@ -223,6 +225,7 @@ class Exchange:
 
     def _named(self, error: ProviderError) -> ProviderError:
         error.provider = error.provider or self.plan.endpoint.provider
+        error.mend = error.mend or "try again later, or let the policy use another provider"
         # What it was raised from, and the frames it went through, hold the request's headers.
         error.__context__ = error.__cause__ = None
         return error.with_traceback(None)

@@ -10,14 +10,18 @@ import aiohttp
 from masterplan.core.errors import ProviderError
 from masterplan.providers.attempt import Limits, WasSent
 
+_LATER = "try again, or let the policy use another provider"
 _WORDS: dict[str, tuple[str, str]] = {
-    "provider.dns": ("its name cannot be resolved", "check base_url and the network"),
+    "provider.dns": (
+        "its host name cannot be resolved",
+        "check that this machine is online and reaches it without a proxy, and base_url's spelling",
+    ),
     "provider.tls": ("its certificate or TLS handshake is refused", "check base_url and the clock"),
     "provider.refused_connection": ("it refuses the connection", "check that the server runs"),
     "provider.connect_timeout": ("it cannot be reached in time", "check the network"),
-    "provider.first_byte_timeout": ("it did not begin to answer in time", ""),
-    "provider.reset": ("the connection was lost", ""),
-    "provider.cut": ("its answer broke off", ""),
+    "provider.first_byte_timeout": ("it did not begin to answer in time", _LATER),
+    "provider.reset": ("the connection was lost", _LATER),
+    "provider.cut": ("its answer broke off", _LATER),
     "provider.bad_answer": ("its answer is not valid HTTP", "check base_url"),
 }
 
@@ -28,6 +32,8 @@ def classify(error: Exception, provider: str, limits: Limits, was_sent: WasSent)
     what, mend = _WORDS[code]
     if code == "provider.first_byte_timeout":
         what = f"{what} ({limits.first_byte_s:g} s)"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        what = what.replace("host name", f"host name {error.host!r}")
     return ProviderError(
         code,
         f"provider {provider!r}: {what}",

@@ -84,7 +84,11 @@ def unbound_base(spec: Spec, facts: Facts) -> list[Problem]:
     """Warn where the plan is bound to no commit, or was made on uncommitted changes."""
     if not spec.base.commit:
         message = "the plan is bound to no commit, so drift cannot be noticed"
-        return [Problem("spec.unbound_base", message, "base.commit", "Plan in a git repository.")]
+        mend = (
+            "Write the commit it was planned on (`git rev-parse HEAD`) as `base.commit`, then "
+            "`masterplan check --seal`; in a folder without git there is none, and this may stay."
+        )
+        return [Problem("spec.unbound_base", message, "base.commit", mend)]
     if spec.base.dirty:
         message = "the plan was made with uncommitted changes, which a build does not see"
         return [Problem("spec.dirty_base", message, "base.dirty", "Commit them and plan again.")]
