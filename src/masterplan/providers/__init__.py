@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits, NoHooks, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
+from masterplan.providers.raw import Head, RawCall
 from masterplan.providers.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ __all__ = [
     "AttemptResult",
     "Caller",
     "Endpoint",
+    "Head",
     "Limits",
     "NoHooks",
+    "RawCall",
     "Registry",
     "Secret",
     "Upstream",

@@ -12,22 +12,37 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from masterplan.core.errors import ProviderError
 from masterplan.core.message import (
     Failed,
     Finished,
+    Loss,
     Request,
     Response,
     StreamEvent,
 )
+from masterplan.dialects.tap import is_content
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
 from masterplan.providers.endpoint import Endpoint
-from masterplan.providers.exchange import Exchange, Plan, is_content
+from masterplan.providers.exchange import Exchange, Plan
+from masterplan.providers.raw import Head, Last, RawCall
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
 from masterplan.providers.upstream import Upstream
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[T]):
+    """What an answer's items are: how they come, which show content, which are the last."""
+
+    items: Callable[[Exchange], AsyncGenerator[T, None]]
+    shows: Callable[[Exchange, T], bool]
+    lasts: tuple[type, ...]
 
 
 @dataclass(frozen=True)
@@ -63,13 +78,19 @@ class Caller:
         await self._upstream.close()
 
     async def complete(
-        self, provider: str, request: Request, *, on_attempt: AttemptHooks
+        self,
+        provider: str,
+        request: Request,
+        *,
+        on_attempt: AttemptHooks,
+        losses: list[Loss] | None = None,
     ) -> Response:
         """Return the whole answer; raises ``ProviderError`` where no attempt gave one.
 
         An answer that stopped at a limit or was refused is returned; see ``Response.stop``.
+        ``losses`` is filled with what the provider's dialect could not carry.
         """
-        plan = self._plan(provider, request, is_stream=False)
+        plan = self._plan(provider, request, losses, is_stream=False)
         number = 0
         while True:
             number += 1
@@ -86,45 +107,80 @@ class Caller:
             await self._wait_or_raise(exchange, number)
 
     async def stream(
-        self, provider: str, request: Request, *, on_attempt: AttemptHooks
+        self,
+        provider: str,
+        request: Request,
+        *,
+        on_attempt: AttemptHooks,
+        losses: list[Loss] | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Yield the answer's events. Close the iterator (``aclose``) to cancel it.
 
         Before the first content a failure is retried, then raised as ``ProviderError``; after it
         the last event is ``Failed``. The attempt is settled before its last event is given.
         """
-        plan = self._plan(provider, request, is_stream=True)
+        plan = self._plan(provider, request, losses, is_stream=True)
+        kind = _Kind(Exchange.events, lambda _, event: is_content(event), (Finished, Failed))
+        async with aclosing(self._tried(plan, on_attempt, kind)) as events:
+            async for event in events:
+                yield event
+
+    async def relay(
+        self, provider: str, raw: RawCall, *, on_attempt: AttemptHooks
+    ) -> AsyncGenerator[Head | bytes | Failed, None]:
+        """Yield the head and the bytes of an answer to a client's own body, as they came.
+
+        As ``stream`` does: nothing is given before the first content, ``Failed`` is last where
+        the answer broke off behind it, and the attempt is settled before the last bytes.
+        """
+        endpoint = self._registry.endpoint(provider)
+        key = None if raw.credential else self._registry.key(provider)
+        plan = Plan.of_raw(endpoint, key, raw)
+        kind = _Kind(Exchange.raw, lambda exchange, _: exchange.shows_content, (Last, Failed))
+        async with aclosing(self._tried(plan, on_attempt, kind)) as items:
+            async for item in items:
+                yield item.data if isinstance(item, Last) else item
+
+    async def _tried(
+        self, plan: Plan, hooks: AttemptHooks, kind: _Kind[T]
+    ) -> AsyncGenerator[T, None]:
+        """Yield one answer's items, trying again as long as nothing of it was shown."""
         number = 0
         while True:
             number += 1
-            exchange, ticket = await self._begin(plan, number, on_attempt)
+            exchange, ticket = await self._begin(plan, number, hooks)
             result: AttemptResult | None = None
-            held: list[StreamEvent] = []
-            last: Finished | Failed | None = None
+            held: list[T] = []
+            last: T | None = None
             try:
-                async with aclosing(exchange.events()) as events:
-                    async for event in events:
-                        if isinstance(event, Finished | Failed):
-                            last = event
+                async with aclosing(kind.items(exchange)) as items:
+                    async for item in items:
+                        if isinstance(item, kind.lasts):
+                            last = item
                             break
-                        held.append(event)
-                        if exchange.has_content or is_content(event):
+                        held.append(item)
+                        if exchange.has_content or kind.shows(exchange, item):
                             exchange.note_content()
                             for ready in held:
                                 yield ready
                             held.clear()
                 result = exchange.result()
             finally:
-                await self._settle(plan, on_attempt, ticket, result or exchange.cancelled())
+                await self._settle(plan, hooks, ticket, result or exchange.cancelled())
             if last is not None and (exchange.error is None or exchange.has_content):
-                for event in (*held, last):
-                    yield event
+                for item in (*held, last):
+                    yield item
                 return
             await self._wait_or_raise(exchange, number)
 
-    def _plan(self, provider: str, request: Request, *, is_stream: bool) -> Plan:
+    def _plan(
+        self, provider: str, request: Request, losses: list[Loss] | None, *, is_stream: bool
+    ) -> Plan:
         endpoint = self._registry.endpoint(provider)
-        return Plan.of(endpoint, self._registry.key(provider), request, is_stream=is_stream)
+        plan = Plan.of(endpoint, self._registry.key(provider), request, is_stream=is_stream)
+        if losses is not None:
+            losses += plan.losses
+        return plan
 
     async def _begin(self, plan: Plan, number: int, hooks: AttemptHooks) -> tuple[Exchange, object]:
         """Ask the breaker and the hooks, in this order; nothing was sent if either refuses."""

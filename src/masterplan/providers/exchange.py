@@ -14,11 +14,7 @@ from masterplan.core.message import (
     Failed,
     Finished,
     Loss,
-    Opaque,
     Outcome,
-    PartDelta,
-    PartEnded,
-    PartStarted,
     Reasoning,
     Request,
     Response,
@@ -30,8 +26,10 @@ from masterplan.core.usage import Usage
 from masterplan.dialects import DialectCodec, StreamReader, WireRequest, codec, outcome_of
 from masterplan.dialects.names import NameMap
 from masterplan.dialects.sequence import has_content
+from masterplan.dialects.tap import Tap
 from masterplan.providers.attempt import AttemptResult, Limits, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
+from masterplan.providers.raw import Head, Last, RawCall, forwarded
 from masterplan.providers.upstream import Answer, Progress, Upstream
 
 _UNSAID: frozenset[Outcome] = frozenset({"provider_error", "cut", "protocol_error"})
@@ -47,6 +45,7 @@ class Plan:
     wire: WireRequest
     losses: tuple[Loss, ...]
     names: NameMap
+    strips_usage: bool = False
 
     @classmethod
     def of(
@@ -58,6 +57,13 @@ class Plan:
         names = NameMap.of(request, endpoint.dialect)
         return cls(endpoint, key, dialect, wire, losses, names)
 
+    @classmethod
+    def of_raw(cls, endpoint: Endpoint, key: Secret | None, raw: RawCall) -> Plan:
+        """Send a client's own body; its credential, where it has one, stands for the key."""
+        dialect = codec(endpoint.dialect)
+        names = NameMap((), endpoint.dialect)
+        return cls(endpoint, raw.credential or key, dialect, raw.wire, (), names, raw.strips_usage)
+
 
 class Exchange:
     """One attempt. Use ``whole`` or ``events`` once, then ``result``."""
@@ -68,6 +74,7 @@ class Exchange:
         self.plan = plan
         self.error: ProviderError | None = None
         self.has_content = False
+        self.shows_content = False
         self._upstream = upstream
         self._limits = limits
         self._clock = clock
@@ -116,6 +123,62 @@ class Exchange:
             self._note(reader)
             self._fail(error)
             yield Failed(error.code, error.message)
+
+    async def raw(self) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
+        """Yield head and bytes as they came; the last is ``Last``, or ``Failed`` with ``error``."""
+        plan = self.plan
+        tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
+        wanted = "text/event-stream" if plan.wire.is_stream else "application/json"
+        try:
+            async with self._upstream.send(
+                plan.endpoint, plan.wire, plan.key, self._progress
+            ) as answer:
+                await self._refuse_bad(answer, wanted)
+                items = self._tapped if plan.wire.is_stream else self._untapped
+                async for item in items(answer, tap):
+                    yield item
+        except ProviderError as error:
+            if plan.wire.is_stream:
+                self._note(tap)
+            self._fail(error)
+            yield Failed(error.code, error.message)
+
+    async def _untapped(
+        self, answer: Answer, _: Tap
+    ) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
+        body = await answer.read()
+        if self._judged(self._parsed(body)) is None:
+            yield Failed("provider.bad_answer", "")
+            return
+        yield Head(answer.status, forwarded(answer.headers), self._served_model or "")
+        yield Last(body)
+
+    async def _tapped(
+        self, answer: Answer, tap: Tap
+    ) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
+        """Forward whole events; the head waits for the first, which says who serves."""
+        head: Head | None = None
+        async for chunk in answer.chunks():
+            ready = tap.feed(chunk)
+            if head is None and (ready or tap.outcome is not None):
+                head = Head(answer.status, forwarded(answer.headers), tap.served_model or "")
+                yield head
+            if tap.outcome is not None:
+                break
+            if ready:
+                self.shows_content = tap.has_content
+                yield ready
+        else:
+            ready = tap.end()
+        self._note(tap)
+        if tap.failed is not None:
+            self._noted(tap, [tap.failed])
+            yield tap.failed
+            return
+        if self._outcome in _UNSAID:
+            self._blame(str(self._outcome), None)
+        self.shows_content = tap.has_content
+        yield Last(ready)
 
     def note_content(self) -> None:
         """Say that content is about to reach the client: from here nothing is tried again."""
@@ -195,7 +258,7 @@ class Exchange:
             return None
         return self.plan.names.response(response)
 
-    def _noted(self, reader: StreamReader, events: list[StreamEvent]) -> list[StreamEvent]:
+    def _noted(self, reader: StreamReader | Tap, events: list[StreamEvent]) -> list[StreamEvent]:
         self._note(reader)
         last = events[-1] if events else None
         if isinstance(last, Failed):
@@ -205,7 +268,7 @@ class Exchange:
             self._blame(last.stop, last.stop_detail)
         return [self.plan.names.event(event) for event in events]
 
-    def _note(self, reader: StreamReader) -> None:
+    def _note(self, reader: StreamReader | Tap) -> None:
         self._usage = reader.usage
         self._served_model = reader.served_model
         self._content_chars = reader.content_chars
@@ -229,10 +292,3 @@ class Exchange:
         # What it was raised from, and the frames it went through, hold the request's headers.
         error.__context__ = error.__cause__ = None
         return error.with_traceback(None)
-
-
-def is_content(event: StreamEvent) -> bool:
-    """Tell whether an event shows a client something of the answer."""
-    if isinstance(event, PartStarted):
-        return isinstance(event.part, ToolCall | Opaque)
-    return isinstance(event, PartEnded) or (isinstance(event, PartDelta) and bool(event.text))

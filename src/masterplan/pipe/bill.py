@@ -1,0 +1,234 @@
+"""The money around every attempt of one request: the worst case held, the truth settled once.
+
+Owns the estimate where a provider reports no usage, and the lowered output bound where a budget is
+short. Must not know how bytes are sent nor what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Protocol
+
+from masterplan.catalog import Catalog, Prices
+from masterplan.core.decision import Decision
+from masterplan.core.model import ModelCard
+from masterplan.core.money import UNKNOWN, Cost, Spend
+from masterplan.core.task import Task
+from masterplan.core.usage import Usage
+from masterplan.ledger import Cap, Intent, Ledger, Room, Settlement
+from masterplan.pipe.measure import Measure
+from masterplan.policy import Policy
+from masterplan.providers import AttemptResult
+
+SMALLEST_OUTPUT_TOKENS = 256
+"""Below this an answer is of no use, so a budget that has room for less refuses the call."""
+
+
+class Books(Protocol):
+    """The ledger as a running loop needs it: every movement may wait for the disk."""
+
+    async def reserve(self, intent: Intent) -> str:
+        """Hold the worst case durably; see ``Ledger.reserve``."""
+        ...
+
+    async def settle(self, attempt: str, settlement: Settlement) -> None:
+        """Record the end durably; see ``Ledger.settle``."""
+        ...
+
+    async def room(self, intent: Intent) -> list[Room]:
+        """Return what each cap has left; see ``Ledger.room``."""
+        ...
+
+
+class Threaded:
+    """A ledger, each movement in a thread of its own: enough for a few calls at once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def reserve(self, intent: Intent) -> str:
+        """Hold the worst case durably."""
+        return await asyncio.to_thread(self._ledger.reserve, intent)
+
+    async def settle(self, attempt: str, settlement: Settlement) -> None:
+        """Record the end durably."""
+        await asyncio.to_thread(self._ledger.settle, attempt, settlement)
+
+    async def room(self, intent: Intent) -> list[Room]:
+        """Return what each cap has left."""
+        return await asyncio.to_thread(self._ledger.room, intent)
+
+
+@dataclass(frozen=True)
+class Bookkeeping:
+    """What every bill of a pipe is written by."""
+
+    policy: Policy
+    catalog: Catalog
+    prices: Prices
+    books: Books
+    clock: Callable[[], float]
+
+
+class Bill:
+    """Brackets every attempt of one request with a reservation and its settlement."""
+
+    def __init__(
+        self,
+        keeping: Bookkeeping,
+        task: Task,
+        decision: Decision,
+        card: ModelCard,
+        measure: Measure,
+    ) -> None:
+        self._keeping, self._task, self._decision, self._card = keeping, task, decision, card
+        self._measure = measure
+        self.attempts: list[str] = []
+        self.spend = Spend()
+
+    async def fit(self) -> int:
+        """Return the output bound the budgets have room for; refusing is left to ``before``."""
+        asked = self._measure.output_tokens
+        intent = self._intent(1)
+        worst = intent.worst_case_nano
+        if not intent.caps or intent.is_free or not worst or asked <= SMALLEST_OUTPUT_TOKENS:
+            return asked
+        rooms = await self._keeping.books.room(intent)
+        left = min((room.left_nano for room in rooms), default=worst)
+        if left >= worst:
+            return asked
+        bare = self._worst(0) or 0
+        lowered = int((left - bare) * asked // max(worst - bare, 1))
+        if lowered < SMALLEST_OUTPUT_TOKENS:
+            return asked
+        self._measure = replace(self._measure, output_tokens=lowered)
+        return lowered
+
+    async def before(self, number: int) -> object:
+        """Reserve the worst case durably before a byte leaves."""
+        attempt = await self._keeping.books.reserve(self._intent(number))
+        self.attempts.append(attempt)
+        return attempt
+
+    async def after(self, ticket: object, result: AttemptResult) -> None:
+        """Settle once, with what was reported or an estimate that says so."""
+        usage, cost = self._cost(result)
+        settlement = Settlement(
+            outcome="unknown" if result.was_sent == "ambiguous" else result.outcome,
+            usage=usage,
+            cost=cost,
+            served_model=result.served_model or "",
+            status=result.status,
+            error_code=result.error.code if result.error else "",
+            duration_s=result.duration_s,
+            first_token_s=result.first_token_s,
+        )
+        self.spend = self.spend.plus(cost)
+        await self._keeping.books.settle(str(ticket), settlement)
+
+    def _intent(self, number: int) -> Intent:
+        task, card = self._task, self._card
+        return Intent(
+            run=task.run or "adhoc",
+            role=self._decision.role,
+            kind=self._decision.profile.kind,
+            provider=card.provider,
+            model=card.id,
+            requested_model=card.wire_name,
+            worst_case_nano=self._worst(self._measure.output_tokens),
+            module=task.module,
+            lane=task.lane,
+            purpose=task.purpose,
+            try_number=number,
+            effort=self._decision.effort,
+            price_version=self._keeping.prices.price_version,
+            caps=self._caps(),
+            is_free=card.is_free,
+            decision_json=decision_json(self._decision),
+            request_hash=self._measure.digest,
+            retry_of=self.attempts[-1] if self.attempts else None,
+        )
+
+    def _worst(self, output_tokens: int) -> int | None:
+        # A token is at least one byte, and what is longer than the window is refused unpaid.
+        tokens = min(self._measure.input_bytes, self._card.context_tokens)
+        prices = self._keeping.prices
+        if self._measure.has_breakpoint:
+            return prices.worst_case_nano(self._card, tokens, output_tokens)
+        # Nothing is written to a cache that is not asked for, and reading from one is cheaper.
+        return prices.expected_nano(self._card, tokens, output_tokens)
+
+    def _caps(self) -> tuple[Cap, ...]:
+        budgets = self._keeping.policy.budgets
+        stated = self._task.labels.get("module_cap_nano", "")
+        module = int(stated) if stated.isdigit() else budgets.module
+        caps = [("day", budgets.day), ("month", budgets.month)]
+        if self._task.run:
+            caps.append(("run", budgets.run))
+        if self._task.module:
+            caps.append(("module", module))
+        return tuple(Cap(scope, "", cap) for scope, cap in caps if cap is not None)
+
+    def _cost(self, result: AttemptResult) -> tuple[Usage, Cost]:
+        if result.was_sent == "ambiguous":
+            return Usage(), UNKNOWN
+        if result.is_free:
+            return Usage(source="reported"), Cost(0, "reported", "nothing was executed")
+        usage = result.usage
+        if usage.source != "reported":
+            usage = self._estimate(result)
+        card = self._billed(result.served_model or "")
+        if card is None:
+            return usage, Cost(None, "unknown", f"no price for {result.served_model}")
+        at = datetime.fromtimestamp(self._keeping.clock(), UTC)
+        return usage, self._keeping.prices.price(card, usage, at=at)
+
+    def _billed(self, served: str) -> ModelCard | None:
+        """Return whose price is due: a provider charges for what it served, not what was asked."""
+        card, catalog = self._card, self._keeping.catalog
+        if card.is_free or not served or catalog.is_served(card, served):
+            return card
+        return catalog.find(f"{card.provider}/{served}")
+
+    def _estimate(self, result: AttemptResult) -> Usage:
+        """Count a quarter of the bytes as tokens; never more than the output bound."""
+        seen = result.usage
+        return replace(
+            seen,
+            input_tokens=max(seen.input_tokens, self._measure.input_bytes // 4),
+            output_tokens=min(
+                max(seen.output_tokens, result.content_chars // 4), self._measure.output_tokens
+            ),
+            source="estimated",
+        )
+
+
+@lru_cache(maxsize=512)
+def _dumped(decision: _Same) -> str:
+    return json.dumps(dataclasses.asdict(decision.decision), default=sorted, sort_keys=True)
+
+
+class _Same:
+    """A decision by identity: a lane keeps one for all its requests, and it is written once."""
+
+    __slots__ = ("decision",)
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+
+    def __hash__(self) -> int:
+        return id(self.decision)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.decision is self.decision
+
+
+def decision_json(decision: Decision) -> str:
+    """Return a decision as stable JSON, for the books."""
+    return _dumped(_Same(decision))

@@ -1,0 +1,229 @@
+"""The way of one request: decide, reserve, attempt, settle, and check who served it.
+
+Owns the order of these steps. Must not know prompts, specs or who calls: the planner and the
+builders call it in process, outside agents reach it through the gateway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from masterplan.catalog import Catalog, Prices
+from masterplan.core.decision import Decision
+from masterplan.core.errors import SubstitutionError
+from masterplan.core.message import Failed, Loss, Request, Response, Started, StreamEvent
+from masterplan.core.model import ModelCard
+from masterplan.core.money import Spend
+from masterplan.core.task import Task
+from masterplan.dialects import collect
+from masterplan.ledger import Ledger
+from masterplan.pipe.bill import Bill, Bookkeeping, Books, Threaded
+from masterplan.pipe.measure import DEFAULT_OUTPUT_TOKENS, Measure, of_body, of_request
+from masterplan.policy import Policy
+from masterplan.providers import Caller, Head, RawCall
+from masterplan.routing import Router
+
+Locate = Callable[[ModelCard], Awaitable[str]]
+"""The name of the provider to call for a card; may start a server of the user's first."""
+
+Trace = Callable[[Task, Decision], None]
+
+STREAM_ABOVE_TOKENS = 8_192
+"""Answers that may be longer come as a stream: minutes of silence look like a dead line."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with the decision behind it, the ledger ids of its attempts and their cost.
+
+    ``notes`` says what was changed on the way: an output bound that a budget lowered.
+    """
+
+    decision: Decision
+    response: Response
+    attempts: tuple[str, ...]
+    cost: Spend
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Flow:
+    """One request on its way: who answers and what was changed, known before the first byte.
+
+    Use ``whole`` or ``events`` (a canonical request), or ``raw`` (a client's body), once.
+    """
+
+    decision: Decision
+    card: ModelCard
+    notes: tuple[str, ...]
+    losses: list[Loss]
+    _pipe: Pipe
+    _task: Task
+    _bill: Bill
+    _provider: str
+    _request: Request | None = None
+    _raw: RawCall | None = None
+
+    @property
+    def attempts(self) -> tuple[str, ...]:
+        """The ledger's ids of the attempts so far."""
+        return tuple(self._bill.attempts)
+
+    @property
+    def cost(self) -> Spend:
+        """What the attempts so far cost."""
+        return self._bill.spend
+
+    async def whole(self) -> Response:
+        """Return the whole answer; a long one comes as a stream, so that silence is noticed."""
+        request = self._canonical()
+        if (request.max_output_tokens or 0) > STREAM_ABOVE_TOKENS:
+            async with contextlib.aclosing(self.events()) as events:
+                return collect([event async for event in events])
+        caller = self._pipe.caller
+        response = await caller.complete(
+            self._provider, request, on_attempt=self._bill, losses=self.losses
+        )
+        self._ensure_served(response.model)
+        return response
+
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
+        """Yield the answer's events; the first says who served it, and that is checked."""
+        events = self._pipe.caller.stream(
+            self._provider, self._canonical(), on_attempt=self._bill, losses=self.losses
+        )
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if isinstance(event, Started):
+                    self._ensure_served(event.model)
+                yield event
+
+    async def raw(self) -> AsyncGenerator[Head | bytes | Failed, None]:
+        """Yield the answer's head and then its bytes; ``Failed`` is last where it broke off."""
+        raw = self._raw
+        assert raw is not None
+        items = self._pipe.caller.relay(self._provider, raw, on_attempt=self._bill)
+        async with contextlib.aclosing(items):
+            async for item in items:
+                if isinstance(item, Head):
+                    self._ensure_served(item.served_model)
+                yield item
+
+    def _canonical(self) -> Request:
+        assert self._request is not None
+        return self._request
+
+    def _ensure_served(self, served: str) -> None:
+        pipe, card = self._pipe, self.card
+        if not served or pipe.catalog.is_served(card, served):
+            return
+        verdict = pipe.router.check_substitution(self.decision, served, self._task)
+        raise SubstitutionError(
+            "provider.substitution",
+            f"{card.provider} was asked for {card.wire_name!r} and served {served!r}: "
+            + "; ".join(verdict.reasons),
+            mend="ask the provider why, or name the served model in masterplan.toml if you want it",
+            provider=card.provider,
+            requested=card.wire_name,
+            served=served,
+        )
+
+
+async def _at_home(card: ModelCard) -> str:
+    return card.provider
+
+
+def _untraced(task: Task, decision: Decision) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """The one door to models."""
+
+    policy: Policy
+    catalog: Catalog
+    prices: Prices
+    router: Router
+    ledger: Ledger
+    caller: Caller
+    clock: Callable[[], float] = time.time
+    locate: Locate = _at_home
+    trace: Trace = _untraced
+    books: Books | None = None
+    """The ledger's asynchronous face; a thread a movement where none is given."""
+
+    async def call(
+        self, task: Task, request: Request, *, decision: Decision | None = None
+    ) -> Reply:
+        """Send a request for a task and return the whole answer.
+
+        ``decision`` pins a model that was decided before (a rung of a ladder); otherwise the
+        router decides. ``request.model`` is replaced by the decided model's name. Raises
+        BudgetError, LedgerError, ProviderError, SubstitutionError or RoutingError.
+        """
+        flow = await self.open(task, request, decision=decision)
+        response = await flow.whole()
+        return Reply(flow.decision, response, flow.attempts, flow.cost, flow.notes)
+
+    async def open(
+        self,
+        task: Task,
+        request: Request,
+        *,
+        decision: Decision | None = None,
+        card: ModelCard | None = None,
+    ) -> Flow:
+        """Decide, fit the budget and return the flow; nothing is reserved or sent yet.
+
+        ``card`` names another provider of the decided model. Raises as ``call`` does.
+        """
+        chosen = self._decided(task, decision)
+        card = card or self.catalog.card(chosen.model)
+        wanted = request.max_output_tokens or DEFAULT_OUTPUT_TOKENS
+        bounded = replace(
+            request,
+            model=card.wire_name,
+            effort=chosen.effort or request.effort,
+            max_output_tokens=min(wanted, card.max_output_tokens),
+        )
+        bill = self._bill(task, chosen, card, of_request(bounded))
+        asked = bounded.max_output_tokens or DEFAULT_OUTPUT_TOKENS
+        fitted = await bill.fit()
+        if fitted != asked:
+            bounded = replace(bounded, max_output_tokens=fitted)
+        provider = await self.locate(card)
+        notes = _lowered(asked, fitted)
+        return Flow(chosen, card, notes, [], self, task, bill, provider, _request=bounded)
+
+    async def open_raw(self, task: Task, raw: RawCall, *, decision: Decision) -> Flow:
+        """Do as ``open`` for a client's own body, which goes out byte by byte as it came."""
+        chosen = self._decided(task, decision)
+        card = self.catalog.card(chosen.model)
+        measure = of_body(raw.wire.body, raw.max_output_tokens)
+        bill = self._bill(task, chosen, card, measure)
+        fitted = await bill.fit()
+        if fitted != measure.output_tokens:
+            body = raw.lower(raw.wire.body, fitted)
+            raw = replace(raw, wire=replace(raw.wire, body=body))
+        notes = _lowered(measure.output_tokens, fitted)
+        return Flow(chosen, card, notes, [], self, task, bill, await self.locate(card), _raw=raw)
+
+    def _decided(self, task: Task, decision: Decision | None) -> Decision:
+        chosen = decision or self.router.route(task)
+        self.trace(task, chosen)
+        return chosen
+
+    def _bill(self, task: Task, decision: Decision, card: ModelCard, measure: Measure) -> Bill:
+        books = self.books or Threaded(self.ledger)
+        keeping = Bookkeeping(self.policy, self.catalog, self.prices, books, self.clock)
+        return Bill(keeping, task, decision, card, measure)
+
+
+def _lowered(asked: int, fitted: int) -> tuple[str, ...]:
+    if asked == fitted:
+        return ()
+    return (f"output bound lowered from {asked} to {fitted}: budget is short",)

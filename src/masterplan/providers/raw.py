@@ -1,0 +1,71 @@
+"""A client's own body, forwarded as it is, and what comes back for it.
+
+Plain values. Must not know how bytes are sent, nor which model was decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from masterplan.dialects import WireRequest
+from masterplan.providers.endpoint import Secret
+
+FORWARDED_HEADERS = frozenset(
+    {
+        "content-type",
+        "request-id",
+        "x-request-id",
+        "openai-processing-ms",
+        "openai-version",
+        "retry-after",
+        "retry-after-ms",
+        "x-should-retry",
+    }
+)
+_FORWARDED_PREFIXES = ("anthropic-", "x-ratelimit-")
+
+
+@dataclass(frozen=True)
+class RawCall:
+    """A request whose body goes out as the client wrote it.
+
+    ``lower`` returns the body with another output bound, for where money is short. ``credential``
+    is the client's own, sent in the key's place to the one provider it is meant for.
+    """
+
+    wire: WireRequest
+    max_output_tokens: int | None
+    lower: Callable[[bytes, int], bytes]
+    credential: Secret | None = None
+    strips_usage: bool = False
+    """True where usage was asked for in the client's place, and is taken out again."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before a forwarded answer: its status, its headers and who says it serves."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    served_model: str = ""
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last bytes of an answer that ended as its protocol says it must."""
+
+    data: bytes
+
+
+def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer that a client of the same dialect is told.
+
+    >>> forwarded({"anthropic-ratelimit-requests-limit": "50", "set-cookie": "a=b"})
+    {'anthropic-ratelimit-requests-limit': '50'}
+    """
+    return {
+        name: value
+        for name, value in headers.items()
+        if name in FORWARDED_HEADERS or name.startswith(_FORWARDED_PREFIXES)
+    }
