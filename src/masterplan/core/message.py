@@ -186,11 +186,15 @@ class Response:
 
 @dataclass(frozen=True)
 class Loss:
-    """Something a dialect could not carry: what, where (a path), and what was done instead."""
+    """Something a dialect could not carry: what, where (a path), and what was done instead.
+
+    ``count`` is how often it was met; ``where`` is the first place.
+    """
 
     what: str
     where: str
     done: Literal["dropped", "replaced"]
+    count: int = 1
 
 
 # --- A stream is a sequence of these, in order; parts are numbered and never interleave. ---

@@ -1,6 +1,7 @@
 """Collecting what a dialect cannot carry, and whose extras belong to whom.
 
-Must not know any wire format beyond the dialects' names.
+The same loss met again only counts up, so that a long conversation has a short list. Must not
+know any wire format beyond the dialects' names.
 """
 
 from __future__ import annotations
@@ -12,27 +13,46 @@ from masterplan.core.model import Dialect
 
 Done = Literal["dropped", "replaced"]
 
+_MARK = "_"
+"""A field of an extra that is a note between our own readers and writers, never on the wire."""
+
 
 class Losses:
     """The losses of one translation into ``dialect``, in the order they were met."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.found: list[Loss] = []
+        self._met: dict[tuple[str, Done], tuple[str, set[str]]] = {}
+
+    @property
+    def found(self) -> list[Loss]:
+        """The losses so far, each once."""
+        return [
+            Loss(what, where, done, len(places))
+            for (what, done), (where, places) in self._met.items()
+        ]
 
     def add(self, what: str, where: str, done: Done = "dropped") -> None:
-        """Note one loss, once."""
-        loss = Loss(what, where, done)
-        if loss not in self.found:
-            self.found.append(loss)
+        """Note one loss; another place of it counts up, the same place does not."""
+        met = self._met.get((what, done))
+        if met is None:
+            self._met[what, done] = (where, {where})
+        else:
+            met[1].add(where)
 
     def own(self, extra: Extra, where: str) -> dict[str, Json]:
         """Return this dialect's extras; those of other dialects are noted as dropped."""
+        if not extra:
+            return {}
         for dialect, fields in extra.items():
             if dialect != self.dialect:
                 for name in fields:
-                    self.add(f"{name} (of {dialect})", where)
-        return extra.get(self.dialect, {})
+                    if not name.startswith(_MARK):
+                        self.add(f"{name} (of {dialect})", where)
+        own = extra.get(self.dialect, {})
+        if any(name.startswith(_MARK) for name in own):
+            return {name: value for name, value in own.items() if not name.startswith(_MARK)}
+        return own
 
     def as_tuple(self) -> tuple[Loss, ...]:
         """Return the losses so far."""
