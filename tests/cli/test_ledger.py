@@ -36,8 +36,25 @@ def test_verify_when_the_books_are_whole_then_says_what_is_in_them(run: Run, boo
     said = run("ledger", "verify")
     assert (said.code, said.out) == (0, f"{books.path} is whole: 5 attempts, 1 run\n")
     assert run("ledger", "verify", "--json").json == {
-        "ledger": str(books.path), "is_whole": True, "attempts": 5, "runs": 1
+        "ledger": str(books.path), "is_whole": True, "attempts": 5, "runs": 1, "plans": 0
     }  # fmt: skip
+
+
+def test_verify_and_cost_when_a_plan_was_not_built_then_both_count_it_as_a_plan(
+    run: Run, books: Books
+) -> None:
+    usual(books)
+    books.call(OPUS, BUILD, run="p1", role="planner", kind="planning")
+    books.call(HAIKU, BUILD, run="adhoc", role="housekeeper", kind="auxiliary")
+    verified, cost = run("ledger", "verify"), run("cost", "--policy", "p.toml")
+    assert verified.out == f"{books.path} is whole: 7 attempts, 1 run, 1 plan not built\n"
+    assert cost.out.startswith("1 run, 1 plan not built, 7 calls, ")
+    assert run("cost", "--run", "p1", "--policy", "p.toml").out.startswith("plan p1, 1 call, ")
+    books_told, told = run("ledger", "verify", "--json").json, run("cost", "--json").json
+    assert (told["run_count"], told["plan_count"]) == (1, 1)
+    assert (books_told["runs"], books_told["plans"]) == (1, 1)
+    books.run("p1")  # from when it is built, it is a run
+    assert run("cost", "--policy", "p.toml").out.startswith("2 runs, 7 calls, ")
 
 
 @pytest.mark.parametrize(
@@ -82,11 +99,14 @@ def test_verify_when_the_file_is_something_else_then_exit_6(
     assert "internal" not in said.err
 
 
-def test_verify_when_there_are_no_books_then_exit_6_and_none_are_made(
+def test_verify_when_nothing_was_recorded_then_says_so_and_makes_no_books(
     run: Run, books: Books
 ) -> None:
     said = run("ledger", "verify")
-    assert (said.code, "ledger.not_found" in said.err) == (6, True)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"nothing was recorded yet, so there is nothing to verify ({books.path})\n"
+    told = run("ledger", "verify", "--json").json
+    assert (told["is_whole"], told["attempts"], told["runs"], told["plans"]) == (True, 0, 0, 0)
     assert not books.path.exists()
     assert run("ledger", "export").code == run("ledger", "backup", "copy").code == 6
 

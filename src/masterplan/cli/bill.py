@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, get_args
 
+from masterplan.cli.books import unbuilt_plans
 from masterplan.core.errors import InputError
 from masterplan.core.money import Cost, Spend
 from masterplan.core.usage import Usage
@@ -64,10 +65,14 @@ class Alone:
 
 @dataclass(frozen=True)
 class Bill:
-    """The answer. ``whole`` is everything in one line, ``priced_at`` dates the baselines."""
+    """The answer. ``whole`` is everything in one line, ``priced_at`` dates the baselines.
+
+    A plan counts in ``plan_count`` until it is built, and in ``run_count`` from then on.
+    """
 
     run: str | None
     run_count: int
+    plan_count: int
     rows: tuple[AttemptRow, ...]
     whole: SpendLine
     groups: Mapping[Grouping, tuple[SpendLine, ...]]
@@ -101,7 +106,7 @@ def gather(ledger: Ledger | None, question: Question, shelf: Catalog, prices: Pr
     if question.run is not None:
         if not rows and question.run not in runs:
             raise _no_run(question.run, runs)
-        runs = (question.run,)
+        runs = tuple(run for run in runs if run == question.run)
     accepted = tuple(name for run in runs for name in _accepted(ledger, run))
     premium = {card.id for card in shelf.cards.values() if card.tier == "premium"}
     at = datetime.fromtimestamp(rows[-1].started_at, UTC) if rows else None
@@ -109,7 +114,8 @@ def gather(ledger: Ledger | None, question: Question, shelf: Catalog, prices: Pr
     baselines = price_baselines(rows, models, _price(shelf, prices, at)) if at else []
     return Bill(
         run=question.run,
-        run_count=len({row.run for row in rows} | set(runs)),
+        run_count=len(runs),
+        plan_count=len(unbuilt_plans(rows, runs)),
         rows=rows,
         whole=_whole(rows),
         groups={by: _lines(by, rows) for by in question.by},
@@ -189,6 +195,7 @@ def as_json(bill: Bill, price_version: str) -> dict[str, object]:
     return {
         "run": bill.run,
         "run_count": bill.run_count,
+        "plan_count": bill.plan_count,
         "open_count": bill.open_count,
         "first_day": first or None,
         "last_day": last or None,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from masterplan.cli.bill import Alone, Bill
-from masterplan.cli.output import harmless
+from masterplan.cli.output import counted, harmless
 from masterplan.core.money import format_usd
 from masterplan.core.usage import UsageSource
 from masterplan.ledger import Grouping, SpendLine
@@ -31,8 +31,7 @@ def head(bill: Bill) -> Iterator[str]:
     """Yield what was spent in all, and on what."""
     first, last = bill.days
     when = first if first == last else f"{first} to {last}"
-    runs = f"run {bill.run}" if bill.run else _count(bill.run_count, "run")
-    yield f"{runs}, {_count(len(bill.rows), 'call')}, {when} (UTC)"
+    yield f"{_whose(bill)}{counted(len(bill.rows), 'call')}, {when} (UTC)"
     yield f"spent {bill.whole.spend}"
     if bill.whole.spend.unknown_count:
         yield _unknown(bill)
@@ -42,6 +41,14 @@ def head(bill: Bill) -> Iterator[str]:
             f"premium models: {format_usd(bill.premium.premium_nano)}, "
             f"{bill.premium.share:.0%} of it on commodity work"
         )
+
+
+def _whose(bill: Bill) -> str:
+    if bill.run:
+        return f"{'plan' if bill.plan_count else 'run'} {bill.run}, "
+    parts = [counted(bill.run_count, "run")] * bool(bill.run_count)
+    parts += [f"{counted(bill.plan_count, 'plan')} not built"] * bool(bill.plan_count)
+    return "".join(f"{part}, " for part in parts)
 
 
 def _unknown(bill: Bill) -> str:
@@ -61,7 +68,7 @@ def _per_module(bill: Bill) -> str:
     if nano is None:
         return "cost per accepted module: none was accepted"
     least = "at least " if bill.accepted.is_lower_bound else ""
-    return f"cost per accepted module: {least}{format_usd(nano)} ({_count(count, 'module')})"
+    return f"cost per accepted module: {least}{format_usd(nano)} ({counted(count, 'module')})"
 
 
 def spend_tables(by: Grouping, lines: tuple[SpendLine, ...], width: int) -> Iterator[Table]:
@@ -89,7 +96,7 @@ def _money(line: SpendLine) -> dict[str, str]:
     return {
         "reported": format_usd(spend.reported_nano),
         "estimated": format_usd(spend.estimated_nano),
-        "unknown": _count(spend.unknown_count, "call") if spend.unknown_count else "-",
+        "unknown": counted(spend.unknown_count, "call") if spend.unknown_count else "-",
         "calls": f"{line.attempt_count:,}",
     }
 
@@ -156,10 +163,10 @@ def verdicts(bill: Bill) -> Iterator[str]:
         yield "no one of these models alone would have been cheaper"
     missing = min((one.baseline.missing_count for one in bill.baselines), default=0)
     if missing:
-        yield f"left out on both sides: {_count(missing, 'call')} without known tokens or cost"
+        yield f"left out on both sides: {counted(missing, 'call')} without known tokens or cost"
     estimated = max((one.baseline.estimated_count for one in bill.baselines), default=0)
     if estimated:
-        yield f"{_count(estimated, 'call')} compared by an estimate"
+        yield f"{counted(estimated, 'call')} compared by an estimate"
     if bill.priced_at and bill.baselines:
         yield f"{bill.baselines[0].baseline.method}; prices of {bill.priced_at:%Y-%m-%d}"
 
@@ -174,7 +181,7 @@ def _seen(one: Alone) -> str:
     if one.is_free:
         parts.append("it runs on your own machine: its seconds are not in this sum")
     if one.tried_count:
-        modules = _count(one.tried_count, "accepted module")
+        modules = counted(one.tried_count, "accepted module")
         finished = one.tried_count - one.failed_count
         parts.append(f"tried at {modules} here, it finished {finished}")
     else:
@@ -193,7 +200,3 @@ def _sign(sign: str) -> str:
     except UnicodeEncodeError:
         return _PLAIN[sign]
     return sign
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

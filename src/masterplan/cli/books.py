@@ -1,15 +1,16 @@
 """Opens the user's books to look at them: nothing is created and nothing settled by looking.
 
-Owns that a ledger that never was is told from one that is gone. Must not know what is looked at.
+Owns that a ledger that never was is told from one that is gone, and what counts as a plan that
+was never built. Must not know what is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from masterplan.core.errors import LedgerError
-from masterplan.ledger import Ledger
+from masterplan.ledger import AttemptRow, Ledger
 
 
 def open_books(env: Mapping[str, str]) -> Ledger:
@@ -25,6 +26,11 @@ def find_books(env: Mapping[str, str]) -> Ledger | None:
         if error.code == "ledger.not_found":
             return None
         raise
+
+
+def unbuilt_plans(rows: Iterable[AttemptRow], runs: Iterable[str]) -> set[str]:
+    """Return the ids that calls of a planner are booked under and no run was begun under."""
+    return {row.run for row in rows if row.role == "planner"} - set(runs)
 
 
 def books_path(env: Mapping[str, str]) -> Path:

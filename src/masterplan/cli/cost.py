@@ -42,10 +42,11 @@ def command(
     """Show what was spent, per accepted module too, and what one model alone would have cost.
 
     \b
-    --json: run, run_count, open_count, first_day, last_day, total, by (lines of each grouping),
-    accepted (count, modules, nano_per_module, is_lower_bound), premium (with share), baselines,
-    is_one_model_cheaper, prices_of, price_version. A line has key, reported_nano, estimated_nano,
-    unknown_count, known_nano, unknown_worst_nano, unbounded_count, call_count, tokens, duration_s.
+    --json: run, run_count, plan_count (not built), open_count, first_day, last_day, total, by
+    (lines of each grouping), accepted (count, modules, nano_per_module, is_lower_bound), premium
+    (with share), baselines, is_one_model_cheaper, prices_of, price_version. A line has key,
+    reported_nano, estimated_nano, unknown_count, known_nano, unknown_worst_nano, unbounded_count,
+    call_count, tokens, duration_s.
     """
     policy, prices = frame.policy(), frame.prices()
     shelf = policy.catalog(Catalog.load())

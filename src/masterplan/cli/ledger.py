@@ -5,14 +5,15 @@ Owns the options and the words. Must not know how books are kept: the ledger's r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from masterplan.cli.books import books_path, open_books
+from masterplan.cli.books import books_path, open_books, unbuilt_plans
 from masterplan.cli.export import as_csv, as_jsonl, as_records
 from masterplan.cli.frame import Frame, pass_frame
-from masterplan.cli.output import emit_json, json_option, say
+from masterplan.cli.output import counted, emit_json, json_option, say
 from masterplan.core.errors import InputError, LedgerError, Problem
 from masterplan.ledger import Ledger
 from masterplan.ledger.verify import find_problems
@@ -33,8 +34,10 @@ def command() -> None:
 def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
     """Check every entry, hash and balance of the books, or of the backup FILE; 6: damaged.
 
+    Before the first call there are no books and nothing to check, which is no mistake.
+
     \b
-    --json: ledger, is_whole, and of the books attempts and runs (counts).
+    --json: ledger, is_whole, and of the books attempts, runs and plans (not built; counts).
     """
     path = books_path(frame.env) if file is None else file.absolute()
     if file is None:
@@ -45,10 +48,7 @@ def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
     if is_json:
         emit_json({"ledger": str(path), "is_whole": True, **counts})
     else:
-        listed = ", ".join(
-            f"{count:,} {what[:-1] if count == 1 else what}" for what, count in counts.items()
-        )
-        say(f"{path} is whole{f': {listed}' if listed else ''}")
+        say(_told_whole(path, counts))
 
 
 @command.command("export", short_help="Write every attempt as JSON lines or CSV.")
@@ -98,12 +98,25 @@ def backup(frame: Frame, file: Path, is_json: bool) -> None:
         say(f"the books are copied to {target} ({size_bytes:,} bytes), and the copy is whole")
 
 
+def _told_whole(path: Path, counts: Mapping[str, int]) -> str:
+    if counts and not any(counts.values()):
+        return f"nothing was recorded yet, so there is nothing to verify ({path})"
+    parts = [counted(counts[what], what[:-1]) for what in ("attempts", "runs") if counts]
+    if counts.get("plans"):
+        parts.append(f"{counted(counts['plans'], 'plan')} not built")
+    return f"{path} is whole{': ' * bool(parts)}{', '.join(parts)}"
+
+
 def _check_books(path: Path) -> dict[str, int]:
     try:
         with Ledger.open(path, must_exist=True) as ledger:
             problems = ledger.verify()
-            counts = {"attempts": len(ledger.attempts()), "runs": len(ledger.runs())}
+            rows, runs = ledger.attempts(), [run.id for run in ledger.runs()]
+            plans = unbuilt_plans(rows, runs)
+            counts = {"attempts": len(rows), "runs": len(runs), "plans": len(plans)}
     except LedgerError as error:
+        if error.code == _WRONG_PLACE:
+            return {"attempts": 0, "runs": 0, "plans": 0}
         # Opening ends at the first complaint; the whole file is read for the others.
         if not path.is_file() or error.code not in ("ledger.damaged", "ledger.foreign"):
             raise

@@ -61,6 +61,11 @@ def harmless(text: str) -> str:
     return neutralise(text)
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun: ``1 run``, ``2 runs``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def console(*, is_stderr: bool = False) -> Console:
     """Return a rich console: no colours and no markup in foreign text, by NO_COLOR and terminal."""
     from rich.console import Console
