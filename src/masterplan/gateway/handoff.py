@@ -31,6 +31,14 @@ class Handoff:
     written_s: float
 
 
+@dataclass(frozen=True)
+class Rewritten:
+    """A client's request and what was really sent for it, where an earlier handoff holds."""
+
+    request: Request
+    sent: Request
+
+
 def apply(request: Request, handoff: Handoff) -> Request:
     """Return the request with its old history replaced, or unchanged (see ``misfit``)."""
     raise NotImplementedError
@@ -52,16 +60,7 @@ def from_plan(request: Request, *, now_s: float) -> Handoff | None:
 
 
 async def write(
-    pipe: Pipe,
-    task: Task,
-    request: Request,
-    decision: Decision,
-    *,
-    limit_s: float,
-    sent: Request | None = None,
+    pipe: Pipe, task: Task, request: Request | Rewritten, decision: Decision, *, limit_s: float
 ) -> Handoff | None:
-    """Ask the leaving model (``decision``) for the handoff; ``None`` if not made in time.
-
-    ``sent`` is what that model was really sent, where an earlier handoff holds: its cache is warm.
-    """
+    """Ask the leaving model (``decision``) for the handoff; ``None`` if not made in time."""
     raise NotImplementedError
