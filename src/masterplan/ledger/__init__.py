@@ -9,6 +9,7 @@ from masterplan.ledger.baseline import (
     price_baselines,
 )
 from masterplan.ledger.claim import RunClaim
+from masterplan.ledger.group import Group
 from masterplan.ledger.ledger import Ledger
 from masterplan.ledger.record import (
     RESERVATION_S,
@@ -40,6 +41,7 @@ __all__ = [
     "BreakEven",
     "Cap",
     "Ending",
+    "Group",
     "Grouping",
     "Intent",
     "Ledger",
