@@ -1,5 +1,6 @@
 """Prices: exact nano-dollars against hand-made arithmetic, tiers, contexts, and honest unknowns."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -128,6 +129,30 @@ def test_expected_when_nothing_is_cached_then_is_the_price(
     card = CATALOG.card(name)
     expected = PRICES.expected_nano(card, tokens, out)
     assert expected == PRICES.price(card, Usage(tokens, out, source="reported"), at=AT).nano
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(CATALOG.cards)), COUNT, COUNT, COUNT, COUNT, COUNT)
+def test_usage_when_expected_then_is_the_price_with_every_cache_class(
+    name: str, fresh: int, read: int, five: int, hour: int, out: int
+) -> None:
+    card = CATALOG.card(name)
+    usage = Usage(fresh + read + five + hour, out, read, five, hour)
+    exact = PRICES.price(card, replace(usage, source="reported"), at=AT).nano
+    expected = PRICES.usage_nano(card, usage)
+    assert exact is not None
+    assert expected is not None
+    assert abs(expected - exact) <= 1
+
+
+def test_usage_when_read_from_a_cache_then_a_tenth_of_fresh_and_writing_costs_more() -> None:
+    fresh = PRICES.usage_nano(OPUS, Usage(100_000))
+    assert fresh == by_hand((100_000,), ("5",))
+    assert PRICES.usage_nano(OPUS, Usage(100_000, cache_read_tokens=100_000)) == fresh // 10
+    written = PRICES.usage_nano(OPUS, Usage(100_000, cache_write_5m_tokens=100_000))
+    assert written == by_hand((100_000,), ("6.25",))
+    odd = ModelCard("x/y", "x", "y", "y", "standard", 1000, 100, frozenset(), "anthropic", "nope")
+    assert PRICES.usage_nano(odd, Usage(5)) is None
 
 
 def test_every_paid_card_when_priced_then_is_known() -> None:

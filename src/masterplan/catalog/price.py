@@ -111,6 +111,25 @@ class Prices:
                 return round(input_tokens * into + output_tokens * out)
         return None
 
+    def usage_nano(self, card: ModelCard, usage: Usage) -> int | None:
+        """Return what a usage is expected to cost with its cache reads and writes, or ``None``.
+
+        For predictions: the figures of ``as_of``, whatever the usage's source says.
+        """
+        if card.is_free:
+            return 0
+        if card.id in self.overrides or card.price_name is None or card.price_provider is None:
+            usd = self._usd(card, usage, self.as_of, "standard")
+            return None if usd is None else to_nano(usd)
+        fives, hours = usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+        fresh, read = usage.fresh_input_tokens, usage.cache_read_tokens
+        counts = (fresh, read, fives, hours, usage.output_tokens)
+        whole = max(usage.input_tokens, read + fives + hours)
+        for start, rates in _class_bands(card.price_provider, card.price_name, self.as_of):
+            if whole > start:
+                return round(sum(n * rate for n, rate in zip(counts, rates, strict=True)))
+        return None
+
     def _usd(
         self, card: ModelCard, usage: Usage, at: datetime, tier: ServiceTier
     ) -> Decimal | None:
@@ -159,6 +178,38 @@ def _bands(provider: str, name: str, at: datetime) -> tuple[tuple[int, Decimal, 
         if into is not None and both is not None:
             a_token = (into / one, (both - into) / _MILLION)
             bands.append((start, a_token[0] * NANO_PER_USD, a_token[1] * NANO_PER_USD))
+    return tuple(bands)
+
+
+@lru_cache(maxsize=4096)
+def _class_bands(
+    provider: str, name: str, at: datetime
+) -> tuple[tuple[int, tuple[Decimal, ...]], ...]:
+    """Nano-dollars a token of each cache class and of output, by size of input, longest first.
+
+    Weighing a switch prices some dozens of turns; one by the library takes 70 µs.
+    """
+    starts = {-1}
+    found = _find(provider, name)
+    if found is not None:
+        prices = found[1].get_prices(at)
+        for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"):
+            starts.update(tier.start for tier in getattr(getattr(prices, key), "tiers", ()))
+    bands = []
+    for start in sorted(starts, reverse=True):
+        n = max(start, 0) + 1
+        alike = (
+            Usage(n),
+            Usage(n, cache_read_tokens=n),
+            Usage(n, cache_write_5m_tokens=n),
+            Usage(n, cache_write_1h_tokens=n),
+        )
+        whole = [_listed(provider, name, usage, at, "standard") for usage in alike]
+        told = _listed(provider, name, Usage(n, _MILLION), at, "standard")
+        known = [usd / n * NANO_PER_USD for usd in whole if usd is not None]
+        if told is not None and len(known) == len(whole):
+            out = (told * NANO_PER_USD - known[0] * n) / _MILLION
+            bands.append((start, (*known, out)))
     return tuple(bands)
 
 
