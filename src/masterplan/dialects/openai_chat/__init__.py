@@ -6,7 +6,8 @@ The codec only joins the parts; each half has a file of its own.
 from __future__ import annotations
 
 from masterplan.dialects.codec import DialectCodec
-from masterplan.dialects.openai_chat import fault, request_read, request_write, response
+from masterplan.dialects.openai import fault
+from masterplan.dialects.openai_chat import request_read, request_write, response
 from masterplan.dialects.openai_chat.stream_read import ChatDecoder
 from masterplan.dialects.openai_chat.stream_write import ChatWriter
 from masterplan.dialects.reading import SseStreamReader

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from masterplan.core.message import Json, Media, Part, Text
 from masterplan.dialects.loss import Losses
+from masterplan.dialects.openai.shape import data_url
 
 
 class PartWriter:
@@ -39,12 +40,11 @@ class PartWriter:
         if part.kind == "image":
             if part.name is not None:
                 self._losses.add("image name", where)
-            url = part.url or f"data:{part.media_type};base64,{part.data or ''}"
-            return [{"type": "image_url", "image_url": {"url": url, **own}}]
+            return [{"type": "image_url", "image_url": {"url": data_url(part), **own}}]
         if part.url is not None:
             self._losses.add("document by address", where, "replaced")
             return [{"type": "text", "text": f"[document: {part.url}]"}]
-        file: dict[str, Json] = {"file_data": f"data:{part.media_type};base64,{part.data or ''}"}
+        file: dict[str, Json] = {"file_data": data_url(part)}
         if part.name is not None:
             file["filename"] = part.name
         return [{"type": "file", "file": {**file, **own}}]

@@ -25,7 +25,8 @@ from masterplan.core.message import (
     ToolResult,
 )
 from masterplan.dialects.loss import kept
-from masterplan.dialects.openai_chat.family import FROM_WIRE
+from masterplan.dialects.openai.family import FROM_WIRE
+from masterplan.dialects.openai.shape import split_data_url
 from masterplan.dialects.wire import Fields, Node, parse_json
 
 _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
@@ -45,7 +46,10 @@ def parse(body: bytes, *, path: str = "") -> Request:
     limit = _limit(fields, extra)
     effort = fields.text("reasoning_effort")
     if effort is not None and effort not in ("none", "low", "medium", "high"):
-        extra["reasoning_effort"] = effort
+        extra["_reasoning_effort"] = effort
+    options = fields.take("stream_options")
+    if options is not None:
+        extra["_stream_options"] = options.object()
     stop = fields.take("stop")
     is_stream = fields.boolean("stream") or False
     shape = _schema(fields, extra)
@@ -70,9 +74,9 @@ def parse(body: bytes, *, path: str = "") -> Request:
 def _limit(fields: Fields, extra: dict[str, Json]) -> int | None:
     new, old = fields.integer("max_completion_tokens"), fields.integer("max_tokens")
     if old is not None and new is None:
-        extra["max_tokens_field"] = "max_tokens"
+        extra["_max_tokens_field"] = "max_tokens"
     elif new is not None:
-        extra["max_tokens_field"] = "max_completion_tokens"
+        extra["_max_tokens_field"] = "max_completion_tokens"
     return old if new is None else new
 
 
@@ -149,25 +153,18 @@ def _part(node: Node) -> Part:
         image = fields.need("image_url").fields()
         url = image.need("url").text()
         extra = kept("openai_chat", {**image.rest, **fields.rest})
-        media_type, data = _split_data_url(url)
+        media_type, data = split_data_url(url)
         if data is None:
             return Media("image", "image/*", url=url, extra=extra)
         return Media("image", media_type, data=data, extra=extra)
     if kind == "file":
         file = fields.need("file").fields()
-        media_type, data = _split_data_url(file.text("file_data") or "")
+        media_type, data = split_data_url(file.text("file_data") or "")
         if data is not None:
             name = file.text("filename")
             extra = kept("openai_chat", {**file.rest, **fields.rest})
             return Media("document", media_type, data=data, name=name, extra=extra)
     return Opaque("openai_chat", node.value)
-
-
-def _split_data_url(url: str) -> tuple[str, str | None]:
-    head, comma, data = url.partition(",")
-    if not head.startswith("data:") or not comma or not head.endswith(";base64"):
-        return "", None
-    return head.removeprefix("data:").removesuffix(";base64"), data
 
 
 def read_tool_call(node: Node) -> Part:

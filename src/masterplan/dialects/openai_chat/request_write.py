@@ -19,18 +19,19 @@ from masterplan.core.message import (
     ToolResult,
 )
 from masterplan.dialects.codec import WireRequest
+from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_id, wire_name
-from masterplan.dialects.openai_chat.family import (
-    effort_of_budget,
-    is_openai,
-    is_strict_schema,
-    wire_effort,
+from masterplan.dialects.openai.family import is_openai
+from masterplan.dialects.openai.shape import (
+    CHOICES,
+    is_strict_there,
+    with_shared,
+    written_effort,
 )
 from masterplan.dialects.openai_chat.part import PartWriter
+from masterplan.dialects.pairing import paired
 from masterplan.dialects.wire import dump_json, without_none
-
-_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def write(request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
@@ -51,9 +52,11 @@ class _Writer:
 
     def body(self) -> dict[str, Json]:
         request = self.request
-        extra = dict(self.losses.own(request.extra, "$"))
+        shared = with_shared(request.extra, "openai_chat", request.model)
+        extra = self.losses.own(shared, "$")
+        notes = self.losses.notes(request.extra)
         turns: list[Json] = []
-        for index, message in enumerate(request.messages):
+        for index, message in enumerate(paired(request.messages, self.losses)):
             turns += self._message(message, f"$.messages[{index}]")
         fields: dict[str, Json] = {
             "model": request.model,
@@ -64,13 +67,15 @@ class _Writer:
             "top_k": self._top_k(),
             "seed": request.seed,
             "stop": [*request.stop] or None,
-            "reasoning_effort": self._effort(extra.pop("reasoning_effort", None)),
+            "reasoning_effort": written_effort(
+                request, notes.get("reasoning_effort"), self.losses
+            ),
             "response_format": self._schema(),
-            **self._limit(extra.pop("max_tokens_field", None)),
+            **self._limit(notes.get("max_tokens_field")),
             **self._choice(),
         }
         if request.is_stream:
-            options = extra.pop("stream_options", None) or {}
+            options = notes.get("stream_options") or {}
             fields["stream"] = True
             fields["stream_options"] = {**options, "include_usage": True}
         return {**without_none(fields), **extra}
@@ -86,28 +91,12 @@ class _Writer:
             return None
         return top_k
 
-    def _effort(self, raw: str | None) -> str | None:
-        request = self.request
-        if raw is not None and request.effort is not None:
-            return raw
-        if request.effort is not None:
-            wire = wire_effort(request.effort, request.model)
-            if request.effort == "max" and wire == "high":
-                self.losses.add("effort max", "$.effort", "replaced")
-            if request.reasoning_tokens is not None:
-                self.losses.add("reasoning_tokens", "$.reasoning_tokens")
-            return wire
-        if request.reasoning_tokens is None:
-            return None
-        self.losses.add("reasoning_tokens", "$.reasoning_tokens", "replaced")
-        return wire_effort(effort_of_budget(request.reasoning_tokens), request.model)
-
     def _schema(self) -> Json | None:
         shape = self.request.schema
         if shape is None:
             return None
         is_strict = shape.is_strict
-        if is_strict and self.is_openai and not is_strict_schema(shape.schema):
+        if is_strict and not is_strict_there(shape.schema, self.request.model):
             self.losses.add("strict schema (it has optional or open parts)", "$.schema", "replaced")
             is_strict = False
         inner = {"name": shape.name, "schema": shape.schema, "strict": is_strict}
@@ -122,7 +111,7 @@ class _Writer:
             name = wire_name(choice.name or "", "openai_chat")
             fields["tool_choice"] = {"type": "function", "function": {"name": name}}
         else:
-            fields["tool_choice"] = _CHOICES[choice.mode]
+            fields["tool_choice"] = CHOICES[choice.mode]
         return fields if self.request.tools else {}
 
     def _tools(self) -> list[Json] | None:
@@ -130,13 +119,13 @@ class _Writer:
         return [tool for tool in written if tool] or None
 
     def _tool(self, tool: Tool, where: str) -> Json | None:
+        if is_built_in(tool):
+            return built_in(tool, self.losses, where)
         own = self.losses.own(tool.extra, where)
         if tool.cache is not None:
             self.losses.add("cache breakpoint", where)
-        if tool.parameters is None:
-            return own or None
         is_strict = tool.is_strict
-        if is_strict and self.is_openai and not is_strict_schema(tool.parameters):
+        if is_strict and not is_strict_there(tool.parameters, self.request.model):
             self.losses.add("strict tool (it has optional or open parts)", where, "replaced")
             is_strict = False
         function = {

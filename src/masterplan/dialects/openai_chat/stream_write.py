@@ -23,7 +23,7 @@ from masterplan.core.message import (
 )
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_id, wire_name
-from masterplan.dialects.openai_chat.fault import error_object
+from masterplan.dialects.openai.fault import error_object
 from masterplan.dialects.openai_chat.response import note_usage_losses, write_stop, write_usage
 from masterplan.dialects.wire import dump_json
 
@@ -32,7 +32,7 @@ class ChatWriter:
     """Writes one stream; see ``StreamWriter``."""
 
     def __init__(self, request: Request) -> None:
-        options = request.extra.get("openai_chat", {}).get("stream_options") or {}
+        options = request.extra.get("openai_chat", {}).get("_stream_options") or {}
         self._wants_usage = bool(options.get("include_usage"))
         self._losses = Losses("openai_chat")
         self._head: dict[str, Json] = {}

@@ -20,6 +20,7 @@ FROM_WIRE: dict[str, Effort] = {
     "medium": "medium",
     "high": "high",
     "xhigh": "max",
+    "max": "max",
 }
 
 
@@ -33,7 +34,7 @@ def is_openai(model: str) -> bool:
 
 
 def wire_effort(effort: Effort, model: str) -> str:
-    """Return the ``reasoning_effort`` for an effort; ``max`` is ``high`` where there is no more."""
+    """Return the wire form of an effort; ``max`` is ``high`` where there is no more."""
     if effort != "max":
         return effort
     return "xhigh" if _XHIGH.match(model.lower()) else "high"

@@ -1,4 +1,4 @@
-"""Errors of the Chat Completions protocol, read and written.
+"""Errors of OpenAI's protocols, read and written alike in both.
 
 Must not know which errors may be tried again.
 """
