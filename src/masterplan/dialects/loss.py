@@ -14,7 +14,10 @@ from masterplan.core.model import Dialect
 Done = Literal["dropped", "replaced"]
 
 _MARK = "_"
-"""A field of an extra that is a note between our own readers and writers, never on the wire."""
+"""How a note begins: what a reader tells the writer of its own dialect, in an extra.
+
+It says how something came that the canonical request carries as well, so it is never a loss.
+"""
 
 
 class Losses:
@@ -53,6 +56,11 @@ class Losses:
         if any(name.startswith(_MARK) for name in own):
             return {name: value for name, value in own.items() if not name.startswith(_MARK)}
         return own
+
+    def notes(self, extra: Extra) -> dict[str, Json]:
+        """Return this dialect's notes to itself, by their names without the mark."""
+        own = extra.get(self.dialect, {})
+        return {name[1:]: value for name, value in own.items() if name.startswith(_MARK)}
 
     def as_tuple(self) -> tuple[Loss, ...]:
         """Return the losses so far."""

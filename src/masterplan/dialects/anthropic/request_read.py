@@ -13,6 +13,7 @@ from masterplan.core.message import Json, Message, Part, Request, ResponseSchema
 from masterplan.core.model import Effort
 from masterplan.dialects.anthropic.block import parse_content, take_cache
 from masterplan.dialects.anthropic.family import FROM_WIRE
+from masterplan.dialects.gate import PLACEHOLDER
 from masterplan.dialects.loss import kept
 from masterplan.dialects.wire import Fields, Node, parse_json
 
@@ -70,9 +71,11 @@ def read_thinking(thinking: Node | None, config: Node | None) -> Thought:
         left = config.fields()
         effort = FROM_WIRE.get(left.text("effort") or "")
         left.take("format")
-        raw["output_config"] = config.value
+        raw["_output_config"] = config.value
+        if left.rest:
+            raw["output_config"] = left.rest
     if thinking is not None:
-        raw["thinking"] = thinking.value
+        raw["_thinking"] = thinking.value
         left = thinking.fields()
         kind = left.need("type").text()
         if kind == "disabled":
@@ -100,8 +103,9 @@ def _message(node: Node) -> Message:
 def _tool(node: Node) -> Tool:
     fields = node.fields()
     name = fields.need("name").text()
-    if fields.text("type") not in (None, "custom"):
-        return Tool(name, "", None, extra={"anthropic": node.object()})
+    is_placeholder = name == PLACEHOLDER and fields.boolean("defer_loading")
+    if fields.text("type") not in (None, "custom") or is_placeholder:
+        return Tool(name, "", None, extra=kept("anthropic", node.object()))
     schema = fields.take("input_schema")
     cache, extra = take_cache(fields)
     return Tool(

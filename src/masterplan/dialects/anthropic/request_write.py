@@ -22,8 +22,10 @@ from masterplan.dialects.anthropic.block import BlockWriter, cache_control
 from masterplan.dialects.anthropic.family import EFFORT_BUDGET, Family, family_of
 from masterplan.dialects.anthropic.request_read import read_thinking
 from masterplan.dialects.codec import WireRequest
+from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_name
+from masterplan.dialects.pairing import paired
 from masterplan.dialects.wire import Node, dump_json, without_none
 
 VERSION = "2023-06-01"
@@ -50,7 +52,9 @@ class _Writer:
     def body(self) -> dict[str, Json]:
         request = self.request
         extra = dict(self.losses.own(request.extra, "$"))
-        raw = {name: extra.pop(name, None) for name in ("thinking", "output_config")}
+        extra.pop("output_config", None)  # its note holds the whole of it
+        notes = self.losses.notes(request.extra)
+        raw = {name: notes.get(name) for name in ("thinking", "output_config")}
         system, turns = self._split_system()
         if request.seed is not None:
             self.losses.add("seed", "$.seed")
@@ -76,7 +80,7 @@ class _Writer:
     def _split_system(self) -> tuple[list[Json], list[Json]]:
         system: list[Json] = []
         turns: list[Json] = []
-        for index, message in enumerate(self.request.messages):
+        for index, message in enumerate(paired(self.request.messages, self.losses)):
             where = f"$.messages[{index}]"
             own = self.losses.own(message.extra, where)
             blocks = self._content(message, where)
@@ -106,9 +110,9 @@ class _Writer:
     def _tool(self, index: int) -> Json | None:
         tool: Tool = self.request.tools[index]
         where = f"$.tools[{index}]"
+        if is_built_in(tool):
+            return built_in(tool, self.losses, where)
         own = self.losses.own(tool.extra, where)
-        if tool.parameters is None:
-            return own or None
         fields = {
             "name": wire_name(tool.name, "anthropic"),
             "description": tool.description or None,

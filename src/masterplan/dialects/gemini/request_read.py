@@ -54,7 +54,7 @@ def parse(body: bytes, *, path: str = "") -> Request:
     extra: dict[str, Json] = {}
     thought = read_thinking(config.take(*both("thinkingConfig")))
     if thought.raw is not None:
-        extra["thinkingConfig"] = thought.raw
+        extra["_thinkingConfig"] = thought.raw
     request = Request(
         model=model,
         messages=tuple(messages),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from masterplan.core.message import Json, Loss, Message, Request, Text, Tool, ToolCall
 from masterplan.dialects.codec import WireRequest
+from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.gemini.family import EFFORT_BUDGET, family_of, level_of
 from masterplan.dialects.gemini.part import DUMMY_SIGNATURE, PartWriter
 from masterplan.dialects.gemini.request_read import read_thinking
 from masterplan.dialects.gemini.schema import to_gemini
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_name
+from masterplan.dialects.pairing import paired
 from masterplan.dialects.wire import Node, dump_json, without_none
 
 
@@ -45,7 +47,7 @@ class _Writer:
     def body(self) -> dict[str, Json]:
         request = self.request
         extra = dict(self.losses.own(request.extra, "$"))
-        raw_thinking = extra.pop("thinkingConfig", None)
+        raw_thinking = self.losses.notes(request.extra).get("thinkingConfig")
         raw_config = extra.pop("generationConfig", {})
         raw_choice = extra.pop("toolConfig", None)
         system, contents = self._contents()
@@ -75,7 +77,7 @@ class _Writer:
     def _contents(self) -> tuple[list[Json], list[Json]]:
         system: list[Json] = []
         contents: list[Json] = []
-        for index, message in enumerate(self.request.messages):
+        for index, message in enumerate(paired(self.request.messages, self.losses)):
             where = f"$.messages[{index}]"
             own = self.losses.own(message.extra, where)
             parts = self._parts(message, where)
@@ -106,13 +108,13 @@ class _Writer:
         own_tools: list[Json] = []
         for index, tool in enumerate(self.request.tools):
             where = f"$.tools[{index}]"
-            own = self.losses.own(tool.extra, where)
+            if is_built_in(tool):
+                own_tools += [own] if (own := built_in(tool, self.losses, where)) else []
+                continue
             if tool.cache is not None:
                 self.losses.add("cache breakpoint", where)
-            if tool.parameters is not None:
-                declared.append({**self._declaration(tool, where), **own})
-            elif own:
-                own_tools.append(own)
+            own = self.losses.own(tool.extra, where)
+            declared.append({**self._declaration(tool, where), **own})
         return [*([{"functionDeclarations": declared}] if declared else []), *own_tools]
 
     def _declaration(self, tool: Tool, where: str) -> dict[str, Json]:
