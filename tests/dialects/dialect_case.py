@@ -163,7 +163,7 @@ def responses(draw: st.DrawFn, dialect: Dialect) -> Response:
 
 def stream_of(dialect: Dialect, response: Response) -> bytes:
     """The bytes of a stream that carries a response, usage included."""
-    extra = {"openai_chat": {"stream_options": {"include_usage": True}}}
+    extra = {"openai_chat": {"_stream_options": {"include_usage": True}}}
     request = Request("some-model", (Message("user", (Text("hi"),)),), is_stream=True, extra=extra)
     writer = codec(dialect).stream_writer(request)
     return b"".join(writer.write(event) for event in unfold(response))

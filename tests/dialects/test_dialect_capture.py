@@ -64,7 +64,7 @@ def _is_bound_to_the_model(losses: tuple[Any, ...]) -> bool:
 def comparable(request: Request) -> Request:
     """The request without the schemas' annotations and without what is always asked for."""
     extra = {k: {**v} for k, v in request.extra.items()}
-    extra.get("openai_chat", {}).pop("stream_options", None)
+    extra.get("openai_chat", {}).pop("_stream_options", None)
     tools = tuple(
         replace(tool, parameters={k: v for k, v in tool.parameters.items() if k != "$schema"})
         if tool.parameters

@@ -257,7 +257,8 @@ def test_image_in_a_tool_result_is_shown_and_reported_to_chat_servers() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_tool_arguments_when_they_are_broken_never_stop_the_conversation(dialect: Dialect) -> None:
-    turns = (HI, Message("assistant", (ToolCall("c", "f", '{"a":'),)), HI)
+    result = Message("user", (ToolResult("c", (Text("what?"),), is_error=True, name="f"),))
+    turns = (HI, Message("assistant", (ToolCall("c", "f", '{"a":'),)), result)
     body, losses = wire(dialect, Request("m", turns))
     assert '{\\"a\\":' in json.dumps(body)
     assert dialect == "openai_chat" or losses == ["tool arguments that are not a JSON object"]
@@ -270,7 +271,7 @@ def test_extras_when_the_dialect_is_another_are_reported_one_by_one() -> None:
     _, losses = wire("anthropic", canonical)
     assert losses == ["n (of openai_chat)", "logprobs (of openai_chat)"]
     foreign = Request("m", (Message("user", (Opaque("gemini", {"executableCode": {}}),)),))
-    assert wire("anthropic", foreign)[1] == ["part of gemini"]
+    assert wire("anthropic", foreign)[1] == ["executableCode part (of gemini)"]
 
 
 def test_usage_of_a_stream_is_always_asked_for() -> None:

@@ -10,12 +10,25 @@ import base64
 import binascii
 from dataclasses import replace
 
-from masterplan.core.message import Json, Loss, Media, Part, Request, Text, Tool, ToolResult
+from masterplan.core.message import (
+    Json,
+    Loss,
+    Media,
+    Opaque,
+    Part,
+    Request,
+    Text,
+    Tool,
+    ToolResult,
+)
 from masterplan.core.model import Dialect
 from masterplan.dialects.loss import Losses
 
 PLACEHOLDER = "DeferredToolPlaceholder"
 """A tool of Claude Code's that does nothing: it only keeps the loading of tools switched on."""
+
+ATTRIBUTION = "x-anthropic-billing-header:"
+"""How the block begins that Claude Code writes for Anthropic alone; its place must not change."""
 
 _STATE: dict[Dialect, dict[str, str]] = {
     "openai_responses": {
@@ -63,6 +76,14 @@ def built_in(tool: Tool, losses: Losses, where: str) -> dict[str, Json] | None:
     if own is None and tool.name != PLACEHOLDER:
         losses.add(f"built-in tool {tool.name}", where)
     return own
+
+
+def note_foreign(part: Opaque, losses: Losses, where: str) -> None:
+    """Note a part that only another dialect understands; what was for its maker alone is none."""
+    raw = part.raw if isinstance(part.raw, dict) else {}
+    if not str(raw.get("text", "")).startswith(ATTRIBUTION):
+        kind = raw.get("type") or next(iter(raw), "unknown")
+        losses.add(f"{kind} part (of {part.dialect})", where)
 
 
 def without_media(request: Request) -> tuple[Request, tuple[Loss, ...]]:

@@ -21,6 +21,8 @@ from masterplan.core.message import (
     ToolResult,
 )
 from masterplan.core.model import is_same_model
+from masterplan.dialects.carrier import SealedCall, joined, seal, seal_call, unsealed
+from masterplan.dialects.gate import ATTRIBUTION, note_foreign
 from masterplan.dialects.loss import Losses, kept
 from masterplan.dialects.names import wire_id, wire_name
 from masterplan.dialects.wire import (
@@ -39,7 +41,17 @@ def parse_content(node: Node) -> tuple[Part, ...]:
     """Read a message's content: a string or a list of blocks."""
     if isinstance(node.value, str):
         return (Text(node.value),)
-    return tuple(parse_block(item) for item in node.items())
+    return joined(tuple(_client_block(item) for item in node.items()))
+
+
+def _client_block(node: Node) -> Part | SealedCall:
+    """Read one block of a client's, who echoes what other protocols' models made."""
+    part = parse_block(node)
+    if isinstance(part, Reasoning):
+        return unsealed(part)
+    if isinstance(part, Text) and part.text.startswith(ATTRIBUTION):
+        return Opaque("anthropic", node.value)
+    return part
 
 
 def parse_block(node: Node) -> Part:
@@ -137,11 +149,24 @@ def _tool_result(fields: Fields, _: Node) -> Part:
     content = fields.take("content")
     cache, extra = take_cache(fields)
     parts: tuple[Part, ...] = () if content is None else parse_content(content)
-    simple = tuple(part for part in parts if isinstance(part, Text | Media))
-    if content is not None and len(simple) != len(parts):
-        extra["content"] = content.value
+    simple = tuple(part if isinstance(part, Text | Media) else _told(part) for part in parts)
+    if content is not None and simple != parts:
+        extra["_content"] = content.value
     rest = kept("anthropic", {**fields.rest, **extra})
     return ToolResult(call_id, simple, is_error, cache=cache, extra=rest)
+
+
+def _told(part: Part) -> Text:
+    """Say in words what a block of a tool result holds that only this protocol has."""
+    raw = part.raw if isinstance(part, Opaque) else {}
+    if raw.get("type") == "tool_reference":
+        return Text(f"The tool {raw.get('tool_name', '')} is loaded and can be called now.")
+    if raw.get("type") == "search_result":
+        said = [str(raw.get("title", "")), str(raw.get("source", ""))]
+        inner = raw.get("content")
+        said += [str(b.get("text", "")) for b in inner if isinstance(b, dict)] if inner else []
+        return Text("\n".join(line for line in said if line))
+    return Text(dump_text(raw) if raw else "")
 
 
 _READERS: dict[str, Callable[[Fields, Node], Part]] = {
@@ -180,7 +205,7 @@ class BlockWriter:
             return self._tool_result(part, where)
         if part.dialect == "anthropic":
             return part.raw
-        self._losses.add(f"part of {part.dialect}", where)
+        note_foreign(part, self._losses, where)
         return None
 
     def _with(self, fields: dict[str, Json], cache: Cache, extra: Extra, where: str) -> Json:
@@ -204,18 +229,18 @@ class BlockWriter:
         return self._with(fields, part.cache, part.extra, where)
 
     def _reasoning(self, part: Reasoning, where: str) -> Json | None:
-        own = self._losses.own(part.extra, where)
         if self._model is None:
-            return _thinking_block(part, own)
+            return shown_reasoning(part)
+        own = self._losses.own(part.extra, where)
         is_ours = part.dialect == "anthropic" and part.signature is not None
         is_same = part.producer is None or is_same_model(part.producer, self._model)
         if is_ours and is_same:
-            return _thinking_block(part, own)
+            return _thinking_block(part, part.signature or "", own)
         self._losses.add("reasoning that this model did not sign", where)
         return None
 
     def _tool_call(self, part: ToolCall, where: str) -> Json:
-        if part.signature is not None:
+        if part.signature is not None and self._model is not None:
             self._losses.add("thought signature", where)
         fields = {
             "type": "tool_use",
@@ -242,13 +267,30 @@ class BlockWriter:
         ]
         if blocks:
             fields["content"] = blocks
+        content = self._losses.notes(part.extra).get("content")
+        if content is not None:
+            fields["content"] = content
         if part.is_error:
             fields["is_error"] = True
         return self._with(fields, part.cache, part.extra, where)
 
 
-def _thinking_block(part: Reasoning, own: dict[str, Json]) -> Json:
+def shown_reasoning(part: Reasoning) -> Json:
+    """Return the block that shows a client reasoning; what others signed is sealed in it."""
+    own = part.extra.get("anthropic", {})
+    if part.dialect == "anthropic":
+        return _thinking_block(part, part.signature or "", own)
+    return _thinking_block(part, seal(part, has_text=False), own)
+
+
+def sealed_call(part: Part) -> Json | None:
+    """Return the block that holds a call's signature for a client, to stand before the call."""
+    if isinstance(part, ToolCall) and part.signature is not None:
+        return {"type": "redacted_thinking", "data": seal_call(part)}
+    return None
+
+
+def _thinking_block(part: Reasoning, signature: str, own: dict[str, Json]) -> Json:
     if part.is_redacted:
-        return {"type": "redacted_thinking", "data": part.signature or "", **own}
-    signature = part.signature if part.dialect == "anthropic" else None
-    return {"type": "thinking", "thinking": part.text, "signature": signature or "", **own}
+        return {"type": "redacted_thinking", "data": signature, **own}
+    return {"type": "thinking", "thinking": part.text, "signature": signature, **own}

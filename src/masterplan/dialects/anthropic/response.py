@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from masterplan.core.message import Json, Loss, Part, Reasoning, Response, Stop
-from masterplan.dialects.anthropic.block import BlockWriter, parse_block
+from masterplan.dialects.anthropic.block import BlockWriter, parse_block, sealed_call
 from masterplan.dialects.anthropic.usage import parse_usage, write_usage
 from masterplan.dialects.loss import Losses, kept
 from masterplan.dialects.sequence import checked_parts
@@ -75,7 +75,9 @@ def write(response: Response) -> tuple[bytes, tuple[Loss, ...]]:
     """Return the answer's bytes for a client and what they could not carry."""
     losses = Losses("anthropic")
     writer = BlockWriter(losses, None)
-    blocks = [writer.block(part, f"$.parts[{i}]") for i, part in enumerate(response.parts)]
+    blocks: list[Json] = []
+    for index, part in enumerate(response.parts):
+        blocks += [sealed_call(part), writer.block(part, f"$.parts[{index}]")]
     body: dict[str, Json] = {
         "id": response.id,
         "type": "message",

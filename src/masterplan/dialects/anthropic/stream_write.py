@@ -5,6 +5,8 @@ Blocks get their own unbroken numbering. Must not know who made the events.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from masterplan.core.message import (
     Failed,
     Finished,
@@ -24,10 +26,11 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
-from masterplan.dialects.anthropic.block import BlockWriter
+from masterplan.dialects.anthropic.block import BlockWriter, sealed_call
 from masterplan.dialects.anthropic.fault import error_object
 from masterplan.dialects.anthropic.response import write_stop
 from masterplan.dialects.anthropic.usage import write_usage
+from masterplan.dialects.carrier import seal
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.size import estimate_input_tokens
 from masterplan.dialects.wire import dump_json
@@ -58,8 +61,7 @@ class MessagesWriter:
         if isinstance(event, PartDelta):
             return self._part_delta(event)
         if isinstance(event, PartEnded):
-            index = self._indexes.get(event.index)
-            return b"" if index is None else _event("content_block_stop", {"index": index})
+            return self._part_ended(event.index)
         if isinstance(event, Finished):
             return self._finished(event)
         if isinstance(event, Failed):
@@ -76,7 +78,7 @@ class MessagesWriter:
 
     def _started(self, event: Started) -> bytes:
         usage = event.usage
-        if usage is None:
+        if usage is None or not usage.input_tokens:
             # Clients size their context by this count: an estimate serves them, zero misleads.
             usage = Usage(input_tokens=estimate_input_tokens(self._request))
         message: dict[str, Json] = {
@@ -93,17 +95,43 @@ class MessagesWriter:
         return _event("message_start", {"message": message})
 
     def _part_started(self, event: PartStarted) -> bytes:
-        block = self._blocks.block(event.part, f"$.parts[{event.index}]")
+        part = event.part
+        block = self._block(part, event.index)
         if block is None:
             return b""
+        out = self._sealed_call(part)
         index = self._indexes[event.index] = self._count
         self._count += 1
-        self._parts[event.index] = event.part
-        out = _event("content_block_start", {"index": index, "content_block": block})
-        part = event.part
+        self._parts[event.index] = part
+        out += _event("content_block_start", {"index": index, "content_block": block})
         if isinstance(part, ToolCall) and part.arguments:
             out += self._delta(index, {"type": "input_json_delta", "partial_json": part.arguments})
         return out
+
+    def _block(self, part: Part, index: int) -> Json | None:
+        if isinstance(part, Reasoning) and part.dialect != "anthropic" and not part.is_redacted:
+            # Its seal is known when it is whole: it comes as the signature at the end.
+            return {"type": "thinking", "thinking": part.text, "signature": ""}
+        return self._blocks.block(part, f"$.parts[{index}]")
+
+    def _sealed_call(self, part: Part) -> bytes:
+        block = sealed_call(part)
+        if block is None:
+            return b""
+        index = self._count
+        self._count += 1
+        out = _event("content_block_start", {"index": index, "content_block": block})
+        return out + _event("content_block_stop", {"index": index})
+
+    def _part_ended(self, at: int) -> bytes:
+        index, part = self._indexes.get(at), self._parts.get(at)
+        if index is None:
+            return b""
+        out = b""
+        if isinstance(part, Reasoning) and part.dialect != "anthropic" and not part.is_redacted:
+            signature = seal(part, has_text=False)
+            out = self._delta(index, {"type": "signature_delta", "signature": signature})
+        return out + _event("content_block_stop", {"index": index})
 
     def _part_delta(self, event: PartDelta) -> bytes:
         index, part = self._indexes.get(event.index), self._parts.get(event.index)
@@ -119,13 +147,21 @@ class MessagesWriter:
         elif event.text and isinstance(part, ToolCall | Opaque):
             out += self._delta(index, {"type": "input_json_delta", "partial_json": event.text})
         if event.signature is not None:
-            out += self._signature(index, part, event.signature)
+            out += self._signature(event, part, event.signature)
+        elif isinstance(part, Reasoning) and event.extra:
+            self._parts[event.index] = replace(part, extra={**part.extra, **event.extra})
         return out
 
-    def _signature(self, index: int, part: Part, signature: str) -> bytes:
+    def _signature(self, event: PartDelta, part: Part, signature: str) -> bytes:
+        index = self._indexes[event.index]
         if isinstance(part, Reasoning) and part.dialect == "anthropic":
             return self._delta(index, {"type": "signature_delta", "signature": signature})
-        self._losses.add("thought signature", f"$.parts[{index}]")
+        if isinstance(part, Reasoning):
+            whole = (part.signature or "") + signature
+            extra = {**part.extra, **event.extra}
+            self._parts[event.index] = replace(part, signature=whole, extra=extra)
+        else:
+            self._losses.add("thought signature", f"$.parts[{event.index}]")
         return b""
 
     def _delta(self, index: int, delta: Json) -> bytes:

@@ -19,6 +19,8 @@ from masterplan.core.message import (
     ToolCall,
     ToolResult,
 )
+from masterplan.dialects.carrier import seal
+from masterplan.dialects.gate import note_foreign
 from masterplan.dialects.loss import Losses, kept
 from masterplan.dialects.names import made_id, wire_id, wire_name
 from masterplan.dialects.wire import Fields, Node, dump_text, is_json_object, parse_json
@@ -139,6 +141,7 @@ class PartWriter:
         self._losses = losses
         self._names = names
         self._takes_media = takes_media
+        self._before_call: Reasoning | None = None
 
     def parts(self, part: Part, where: str) -> list[Json]:
         """Return the wire parts for a part, none where it cannot be carried."""
@@ -157,7 +160,7 @@ class PartWriter:
             return self._result(part, where)
         if part.dialect == "gemini":
             return [part.raw]
-        self._losses.add(f"part of {part.dialect}", where)
+        note_foreign(part, self._losses, where)
         return []
 
     def media(self, part: Media, where: str) -> Json:
@@ -171,16 +174,26 @@ class PartWriter:
         return {"inlineData": inline, **own}
 
     def _reasoning(self, part: Reasoning, where: str) -> list[Json]:
+        if part.dialect != "gemini" and self._is_answer:
+            return [self.sealed(part)]
         own = self._losses.own(part.extra, where)
-        if part.dialect != "gemini" and not self._is_answer:
+        if part.dialect != "gemini":
             self._losses.add("reasoning that this model did not make", where)
             return []
         signed: dict[str, Json] = {}
-        if part.signature is not None and part.dialect == "gemini":
+        if part.signature is not None:
             signed["thoughtSignature"] = part.signature
-        elif part.signature is not None:
-            self._losses.add("reasoning signature", where)
         return [{"text": part.text, "thought": True, **signed, **own}]
+
+    def sealed(self, part: Reasoning, *, has_text: bool = True) -> Json:
+        """Return the part that shows a client another protocol's reasoning, sealed for its echo.
+
+        Clients that leave thoughts out of their history still echo the signature of a call, so
+        the call behind it carries the whole as well.
+        """
+        self._before_call = part
+        text = part.text if has_text else ""
+        return {"text": text, "thought": True, "thoughtSignature": seal(part, has_text=False)}
 
     def _call(self, part: ToolCall, where: str) -> Json:
         own = self._losses.own(part.extra, where)
@@ -192,7 +205,10 @@ class PartWriter:
             args = {"invalid_arguments": part.arguments}
         name = wire_name(part.name, "gemini")
         call: Json = {"id": wire_id(part.id, "gemini"), "name": name, "args": args}
-        signed = {} if part.signature is None else {"thoughtSignature": part.signature}
+        signature = part.signature
+        if signature is None and self._before_call is not None:
+            signature, self._before_call = seal(self._before_call), None
+        signed = {} if signature is None else {"thoughtSignature": signature}
         return {"functionCall": call, **signed, **own}
 
     def _result(self, part: ToolResult, where: str) -> list[Json]:

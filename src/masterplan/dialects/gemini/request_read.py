@@ -14,6 +14,7 @@ from masterplan.core.message import (
     Json,
     Message,
     Part,
+    Reasoning,
     Request,
     ResponseSchema,
     Tool,
@@ -22,6 +23,7 @@ from masterplan.core.message import (
     ToolResult,
 )
 from masterplan.core.model import Effort
+from masterplan.dialects.carrier import unseal, unsealed
 from masterplan.dialects.gemini.family import FROM_LEVEL
 from masterplan.dialects.gemini.part import both, parse_part
 from masterplan.dialects.gemini.schema import from_openapi
@@ -124,8 +126,40 @@ def _messages(node: Node) -> list[Message]:
             _linked(parse_part(inner, made_id(str(index), str(place))), open_calls)
             for place, inner in enumerate(fields.list("parts"))
         ]
-        turns.append(Message(_ROLES[name], tuple(parts), kept("gemini", fields.rest)))
+        turns.append(Message(_ROLES[name], _unsealed(parts), kept("gemini", fields.rest)))
     return turns
+
+
+def _unsealed(parts: list[Part]) -> tuple[Part, ...]:
+    """Return the parts with what other protocols' models made as they made it."""
+    found: list[Part] = []
+    for part in parts:
+        if isinstance(part, Reasoning):
+            found.append(_rejoined(part, found))
+        elif isinstance(part, ToolCall) and part.signature is not None:
+            inner = unseal(part.signature)
+            if isinstance(inner, Reasoning) and not any(_is_same(inner, one) for one in found):
+                found.append(inner)
+            found.append(part if inner is None else replace(part, signature=None))
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+def _rejoined(part: Reasoning, found: list[Part]) -> Reasoning:
+    """Return sealed reasoning with the text that came before its seal."""
+    whole = unsealed(part)
+    if whole is part or not isinstance(whole, Reasoning):
+        return part
+    before = found[-1] if found else None
+    if not whole.text and isinstance(before, Reasoning) and before.signature is None:
+        return replace(whole, text=str(getattr(found.pop(), "text", "")))
+    return whole
+
+
+def _is_same(one: Reasoning, other: Part) -> bool:
+    is_alike = isinstance(other, Reasoning) and other.dialect == one.dialect
+    return is_alike and getattr(other, "signature", None) == one.signature
 
 
 def _linked(part: Part, open_calls: dict[str, deque[str]]) -> Part:

@@ -77,6 +77,8 @@ class GenerateWriter:
             return b""
         if isinstance(part, Text) and not part.text and not part.extra:
             return b""
+        if isinstance(part, Reasoning) and part.dialect != "gemini":
+            return self._shown(part.text)
         if isinstance(part, Reasoning) and not part.text and part.signature is None:
             return b""
         return self._chunk(part, event.index)
@@ -90,6 +92,9 @@ class GenerateWriter:
             return b""
         if isinstance(part, Text) and (event.text or event.extra):
             return self._chunk(Text(event.text, extra=event.extra), event.index)
+        if isinstance(part, Reasoning) and part.dialect != "gemini":
+            self._parts[event.index] = _grown(part, event)
+            return self._shown(event.text)
         if isinstance(part, Reasoning) and (event.text or event.signature):
             said = replace(part, text=event.text, signature=event.signature, extra=event.extra)
             return self._chunk(said, event.index)
@@ -97,13 +102,20 @@ class GenerateWriter:
 
     def _part_ended(self, event: PartEnded) -> bytes:
         part = self._parts.get(event.index)
+        if isinstance(part, Reasoning) and part.dialect != "gemini":
+            return self._wire([self._writer.sealed(part, has_text=False)])
         if not isinstance(part, ToolCall):
             return b""
         arguments = "".join(self._arguments.pop(event.index))
         return self._chunk(replace(part, arguments=arguments), event.index)
 
     def _chunk(self, part: Part, index: int) -> bytes:
-        parts = self._writer.parts(part, f"$.parts[{index}]")
+        return self._wire(self._writer.parts(part, f"$.parts[{index}]"))
+
+    def _shown(self, text: str) -> bytes:
+        return self._wire([{"text": text, "thought": True}]) if text else b""
+
+    def _wire(self, parts: list[Json]) -> bytes:
         if not parts:
             return b""
         candidate = {"index": 0, "content": {"role": "model", "parts": parts}}
@@ -115,6 +127,12 @@ class GenerateWriter:
         candidate = {"index": 0, "content": {"role": "model", "parts": []}, "finishReason": reason}
         usage = write_usage(event.usage, self._losses)
         return _event({"candidates": [candidate], "usageMetadata": usage, **self._head})
+
+
+def _grown(part: Reasoning, event: PartDelta) -> Reasoning:
+    signature = part.signature if event.signature is None else event.signature
+    extra = {**part.extra, **event.extra}
+    return replace(part, text=part.text + event.text, signature=signature, extra=extra)
 
 
 def _event(body: Json) -> bytes:
