@@ -1,0 +1,203 @@
+"""``masterplan launch AGENT -- ARGS``: an agent with the gateway behind it, for this launch only.
+
+Owns the child: its variables, the folder of its files, the signals and its exit code. Must not
+know what any agent needs, nor how the gateway is run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from masterplan.agents import Address, Agent, Place, Wiring, find_agent
+from masterplan.agents.limits import limits_of
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.core.errors import InputError
+
+SAMPLE = Address("http://127.0.0.1:PORT", "TOKEN")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+LOOPBACK = "127.0.0.1,localhost"
+NARROW_TOKENS = 32_000
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A wired agent with the user's words, ready to be started."""
+
+    agent: Agent
+    wiring: Wiring
+    place: Place
+    args: tuple[str, ...]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The whole command line."""
+        return (*self.wiring.argv, *self.args)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The child's whole environment."""
+        kept = {k: v for k, v in self.place.env.items() if k not in self.wiring.unset}
+        return {**kept, **_past_proxies(kept), **self.wiring.env}
+
+
+@click.command("launch", context_settings={"ignore_unknown_options": True})
+@click.argument("agent")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.option("--print", "is_printed", is_flag=True, help="Show what would be set; start nothing.")
+@json_option
+@pass_frame
+def command(
+    frame: Frame, agent: str, args: tuple[str, ...], is_printed: bool, is_json: bool
+) -> int:
+    """Start AGENT with the gateway behind it; what follows -- is the agent's own.
+
+    AGENT is claude, codex, gemini, opencode, aider, pi or antigravity (there ARGS are the
+    program: `-- python PROGRAM`). Variables and files are this launch's only and are gone at its
+    end; none of your own files is touched. The exit code is the agent's.
+
+    \b
+    --json (with --print): agent, argv, env, unset, files (text by path in the launch's folder),
+    warnings.
+    """
+    found = find_agent(agent)
+    if is_printed or is_json:
+        place = Place(frame.env, Path.cwd(), Path("LAUNCH"))
+        shown = Launch(found, found.wire(SAMPLE, frame.policy(), place), place, args)
+        emit_json(_as_json(shown)) if is_json else say(_lines(shown))
+        return 0
+    frame.ensure_policy_is_meant()
+    with _folder() as folder:
+        place = Place(frame.env, Path.cwd(), folder)
+        _ensure_installed(found, args, frame.env)
+        with _gateway(frame) as address:
+            wiring = found.wire(address, frame.policy(), place)
+            warnings = (*wiring.warnings, *_narrow(frame))
+            say((f"notice: {warning}" for warning in warnings), is_stderr=True)
+            _write(folder, wiring.files)
+            return _run(Launch(found, wiring, place, args))
+
+
+@contextmanager
+def _gateway(frame: Frame) -> Iterator[Address]:
+    """Give the gateway's address with a token of this launch, and end both with it."""
+    from masterplan.gateway.serve import ensure_running
+
+    running = ensure_running(frame)
+    try:
+        yield Address(running.base_url, running.token)
+    finally:
+        running.close()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="masterplan-launch-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _ensure_installed(agent: Agent, args: tuple[str, ...], env: Mapping[str, str]) -> None:
+    program = agent.program or (args[0] if args else "")
+    if not program:
+        raise InputError(
+            "launch.no_program",
+            "which program is to be started?",
+            "ARGS",
+            f"masterplan launch {agent.name} -- python PROGRAM",
+        )
+    if shutil.which(program, path=env.get("PATH")) is None:
+        raise InputError("launch.not_installed", f"{program} is not installed", mend=agent.install)
+
+
+def _run(launch: Launch) -> int:
+    """Run the child in our terminal and return its exit code; 128 + N where a signal ended it."""
+    env = launch.env
+    program = shutil.which(launch.argv[0], path=env.get("PATH")) or launch.argv[0]
+    child = subprocess.Popen([program, *launch.argv[1:]], env=env)
+    with _signals_for(child):
+        code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave Ctrl-C to the child, which the terminal tells too, and pass on what only we are told.
+
+    Without this the launcher would end before its child, and its folder with it.
+    """
+
+    def forward(number: int, _: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        before[number] = signal.signal(number, forward)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _narrow(frame: Frame) -> Iterator[str]:
+    """Warn of a window that an agent's own prompt fills before the first word is said."""
+    window = limits_of(frame.policy()).context_tokens
+    if window < NARROW_TOKENS:
+        yield f"the policy's smallest window is {window} tokens; an agent's own prompt takes ~10,000"
+
+
+def _past_proxies(env: Mapping[str, str]) -> dict[str, str]:
+    """Return what keeps requests to the gateway from a proxy."""
+    if not any(env.get(name) for name in PROXIES):
+        return {}
+    return {
+        name: ",".join(part for part in (env.get(name, ""), LOOPBACK) if part)
+        for name in ("NO_PROXY", "no_proxy")
+    }
+
+
+def _lines(launch: Launch) -> Iterator[str]:
+    wiring = launch.wiring
+    yield " ".join(launch.argv)
+    for name, value in sorted(wiring.env.items()):
+        yield f"  {name}={value}"
+    yield from (f"  unset {name}" for name in wiring.unset if launch.place.env.get(name))
+    for name, text in wiring.files.items():
+        yield f"  {launch.place.folder / name}:"
+        yield from (f"    {line}" for line in text.splitlines())
+    yield from (f"  notice: {warning}" for warning in wiring.warnings)
+
+
+def _as_json(launch: Launch) -> dict[str, object]:
+    wiring = launch.wiring
+    return {
+        "agent": launch.agent.name,
+        "argv": list(launch.argv),
+        "env": dict(wiring.env),
+        "unset": list(wiring.unset),
+        "files": dict(wiring.files),
+        "warnings": list(wiring.warnings),
+    }
