@@ -42,7 +42,7 @@ ERROR = re.compile(r"error: |\d+ mistakes:")
 KEY = "wrong-key-wrong-key"
 RUN, BUILD = ("run", "brief.md", "--yes"), ("build", "spec.json")
 CHECK, APPROVE = ("check", "spec.json"), ("approve", "spec.json")
-RESUME, TOML, FILE = "masterplan build --resume", "masterplan.toml:", "modules[0].files.create[0]"
+ANEW, TOML, FILE = "new run by `masterplan build ", "masterplan.toml:", "modules[0].files.create[0]"
 SEAL = "masterplan check --seal spec.json"
 
 
@@ -90,10 +90,10 @@ ROWS = [
     Row("no git", gitless, RUN, 2, "workspace.no_git", "README.md", "git init"),
     Row("no commit", unborn, RUN, 2, "workspace.no_commit", "project", "git commit"),
     Row("detached", detached, RUN, 2, "workspace.detached", "project", "git switch -c"),
-    Row("never converges", never, RUN, 8, "build.failed", "a.shown", RESUME),
-    Row("edits tests", building(TESTS), RUN, 8, "build.failed", "frozen test", RESUME),
-    Row("writes outside", building(OUTSIDE), RUN, 8, "build.failed", "../evil.py", RESUME),
-    Row("writes foreign", building(FOREIGN), RUN, 8, "build.failed", "README.md", RESUME),
+    Row("never converges", never, RUN, 8, "build.failed", "a.shown", ANEW),
+    Row("edits tests", building(TESTS), RUN, 8, "build.failed", "frozen test", ANEW),
+    Row("writes outside", building(OUTSIDE), RUN, 8, "build.failed", "../evil.py", ANEW),
+    Row("writes foreign", building(FOREIGN), RUN, 8, "build.failed", "README.md", ANEW),
     Row("unknown run", nothing, ("apply", "nope"), 2, "run.unknown", "nope", "masterplan"),
     Row("unknown spec", nothing, ("build", "nope"), 2, "spec.unknown", "nope", "masterplan plan"),
     Row("unknown option", unapproved, (*CHECK, "--builder"), 2, "cli.usage", "--builder", "--help"),

@@ -49,10 +49,45 @@ def test_build_when_it_fails_then_resume_pays_for_nothing_twice(project: Project
     again = project.call("build", "--resume", failed.json["run"][:13], "--json")
     assert (again.code, again.json["status"]) == (8, "failed")
     assert fake.executions == paid
-    assert project.call("apply", failed.json["run"], "--json").json["error"]["code"] == (
-        "apply.not_verified"
-    )
-    assert project.call("apply", "--json").json["error"]["code"] == "run.none"
+    assert any("nothing new was tried" in text for text in again.json["warnings"])
+    assert not any("nothing new was tried" in text for text in failed.json["warnings"])
+    for words in (("apply", failed.json["run"]), ("apply",)):
+        error = project.call(*words, "--json").json["error"]
+        assert error["code"] == "apply.not_verified"
+        assert error["message"].startswith(f"run {failed.json['run']} failed, so there is nothing")
+        assert error["mend"] == failed.json["next_step"]
+
+
+def test_build_when_it_fails_then_the_failure_is_told_once_with_its_next_step(
+    project: Project,
+) -> None:
+    project.serve(script(WRONG, max_tries=2))
+    file = approved(project)
+    for words in (("build",), ("build", "--resume")):
+        said = project.call(*words)
+        both = said.out + said.err
+        assert both.count("Check a.shown failed") == 1
+        assert both.count("AssertionError: 8 != 2") == 1
+        assert both.count("all 2 tries failed") == 2  # as it happened, and in the error
+        error = said.err[said.err.index("error: run ") :]
+        assert error.splitlines()[-1].startswith("  → mend and approve the spec, or change the")
+        where = file.relative_to(project.root)
+        assert f"start a new run by `masterplan build {where}`" in error
+        assert "report.json" in error
+        assert "; go on" not in error
+    assert said.out.count("nothing new was tried") == 1
+
+
+def test_apply_when_a_newer_run_failed_then_says_which_one_is_applied(project: Project) -> None:
+    project.serve(script())
+    approved(project)
+    run = project.call("build", "--json").json["run"]
+    project.serve(script(WRONG))
+    failed = project.call("build", "numbers", "--json").json
+    assert failed["status"] == "failed"
+    said = project.call("apply")
+    assert (said.code, said.err) == (0, f"run {failed['run']}, which is newer, failed\n")
+    assert said.out.startswith(f"applied run {run}:")
 
 
 def test_build_when_the_planner_proposes_a_change_then_it_waits_for_approval(

@@ -113,7 +113,7 @@ async def test_builder_when_it_never_converges_then_it_fails_within_its_tries(
     }
     assert len(models) == 4
     assert models[-1] == "anthropic/claude-opus-4-6"
-    assert "masterplan build --resume r1" in report.next_step
+    assert "`masterplan build SPEC`" in report.next_step
     assert ended is not None
     assert ended.status == "failed"
 

@@ -5,12 +5,14 @@ Owns which run may be applied and the words. Must not write the user's files its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
+from masterplan.cli.report import BECAME, MAX_CHARS
 from masterplan.cli.store import Store
 from masterplan.cli.workshop import drive, ensure_on_branch, open_repo
 from masterplan.core.errors import InputError
@@ -33,19 +35,42 @@ def command(frame: Frame, run: str | None, is_json: bool) -> None:
     """
     repo = open_repo(Path.cwd())
     store = Store(repo.root)
-    name = store.find_run(run, "verified")
+    name = _named(store, run)
     report = store.report(name)
     commit, base = str(report.get("commit", "")), str(report.get("base", ""))
     if report.get("status") != "verified" or not commit:
-        raise InputError(
-            "apply.not_verified",
-            f"run {name} is not verified: {report.get('reason') or 'it has not ended'}",
-            name,
-            f"masterplan build --resume {name}",
-        )
+        raise _not_verified(name, report)
     told = apply_report(repo, name, commit, base, is_json=is_json)
     if is_json:
         emit_json(told)
+
+
+def _named(store: Store, run: str | None) -> str:
+    """Return the run that is meant; of none named the newest verified one, else the newest."""
+    if run is not None:
+        return store.find_run(run)
+    newest = store.find_run(None)
+    if store.status(newest) == "verified":
+        return newest
+    try:
+        verified = store.find_run(None, "verified")
+    except InputError:
+        return newest
+    say(f"run {newest}, which is newer, {_became(store.report(newest))}", is_stderr=True)
+    return verified
+
+
+def _not_verified(run: str, report: Mapping[str, object]) -> InputError:
+    told = str(report.get("reason", "")).strip().partition("\n")[0][:MAX_CHARS]
+    return InputError(
+        "apply.not_verified",
+        f"run {run} {_became(report)}, so there is nothing to apply{': ' * bool(told)}{told}",
+        mend=str(report.get("next_step") or f"masterplan build --resume {run}"),
+    )
+
+
+def _became(report: Mapping[str, object]) -> str:
+    return BECAME.get(str(report.get("status", "")), "has not ended")
 
 
 def apply_report(

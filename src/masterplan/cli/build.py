@@ -15,7 +15,7 @@ from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option
 from masterplan.cli.progress import Progress
 from masterplan.cli.report import EXIT_FAILED, EXIT_VERIFIED, report_error, show_next, show_report
-from masterplan.cli.store import Store, shown_path
+from masterplan.cli.store import REPORT, Store, shown_path
 from masterplan.cli.workshop import (
     DIRECT,
     Wishes,
@@ -162,6 +162,11 @@ async def build_run(frame: Frame, workshop: Workshop, job: Job, progress: Progre
     report = replace(report, overrides=tuple(told))
     if report.proposed_spec:
         report = _with_proposal(store, report)
+    elif report.status == "failed":
+        where = shown_path(store.origin(job.run))
+        kept = shown_path(store.run_folder(job.run) / REPORT)
+        step = report.next_step.replace("build SPEC", f"build {where}")
+        report = replace(report, next_step=f"{step}; the whole report is {kept}")
     store.end_run(job.run, report.as_json())
     return report
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 from masterplan.cli.output import console, harmless, say
 from masterplan.core.money import format_usd
 from masterplan.ledger import SpendLine
+from masterplan.workflow.failure import gist
 from masterplan.workflow.report import ModuleResult, RunReport
 
 EXIT_VERIFIED, EXIT_FAILED = 0, 8
 VERIFIED = "verified"
+BECAME = {"verified": "is verified", "failed": "failed", "stopped": "stopped", "waiting": "waits"}
 MAX_CHARS = 500
+MAX_LINES, MAX_TAIL = 12, 6
+"""Lines told of a failure report, and of the end of a failed check's output."""
 
 
 def report_error(report: RunReport) -> dict[str, object]:
@@ -50,31 +54,34 @@ def show_report(report: RunReport) -> None:
     say(_money(report))
     say(f"warning: {text}" for text in report.warnings)
     say(f"override: {text}" for text in report.overrides)
-    for name, one in report.modules.items():
-        say(f"note on {name}: {note}" for note in one.notes)
-        if one.status != "verified":
-            say(f"{name} {one.status}: {one.reason}")
-            say(f"    {line}" for line in one.failure.strip().splitlines()[:12])
-    for check in report.integration:
-        if not check.is_passed:
-            say(f"integration {check.id}: {check.reason}")
 
 
 def show_next(report: RunReport) -> None:
-    """Print the one line that a failed run ends with, or what to do with a verified one."""
+    """Print what to do with a verified run, or why another one ended, once, and its next step."""
     if report.status == "verified":
         say(f"next: {report.next_step}")
-    else:
-        told = f"error: run {report.run} {_became(report)}: {_summary(report)}"
-        open_ones = [one for one in report.modules.values() if one.status != VERIFIED]
-        lines = [f"  {one.module} {one.status}: {_why(one)}" for one in open_ones]
-        say([f"{told} [build.{report.status}] → {report.next_step}", *lines], is_stderr=True)
+        return
+    lines = [
+        f"error: run {report.run} {_became(report)}: {_summary(report)} [build.{report.status}]"
+    ]
+    for one in report.modules.values():
+        if one.status != VERIFIED:
+            lines.append(f"  {one.module} {one.status}: {_first(one.reason)}")
+            lines += [f"    {line}" for line in _excerpt(one)]
+    for check in report.integration:
+        if not check.is_passed:
+            said = [line for line in check.output.splitlines() if line.strip()]
+            lines += [f"  {check.id}:", *(f"    {_first(line)}" for line in said[-MAX_TAIL:])]
+    say([*lines, f"  → {report.next_step}"], is_stderr=True)
+
+
+def _excerpt(one: ModuleResult) -> list[str]:
+    """Return what a module's failure report tells first; what is no report the reason says."""
+    return [_first(line) for line in gist(one.failure)[:MAX_LINES]]
 
 
 def _became(report: RunReport) -> str:
-    return {"verified": "is verified", "failed": "failed", "stopped": "stopped"}.get(
-        report.status, "waits"
-    )
+    return BECAME[report.status]
 
 
 def _summary(report: RunReport) -> str:
@@ -87,9 +94,8 @@ def _summary(report: RunReport) -> str:
 
 def _why(one: ModuleResult) -> str:
     """Return the engine's reason, and what the last failure report says first."""
-    told = (line for line in one.failure.splitlines() if line.startswith(("- ", "## ")))
-    gist = next(told, "").lstrip("-# ")
-    return _first("; ".join(dict.fromkeys(part for part in (_first(one.reason), gist) if part)))
+    parts = (_first(one.reason), *gist(one.failure)[:1])
+    return _first("; ".join(dict.fromkeys(part for part in parts if part)))
 
 
 def _first(text: str) -> str:

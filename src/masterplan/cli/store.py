@@ -144,7 +144,13 @@ class Store:
         guarded(self.root, lambda: make_private_folder(self.root))
         folder = self.run_folder(run)
         write_whole(folder / SPEC, dump_spec(spec))
-        write_whole(folder / RUN_NOTE, dump_json({"spec": str(spec_path)}))
+        if not spec_path.is_relative_to(folder):
+            write_whole(folder / RUN_NOTE, dump_json({"spec": str(spec_path)}))
+
+    def origin(self, run: str) -> Path:
+        """Return the file that a run's spec was read from when it was begun."""
+        named = load_json(self.run_folder(run) / RUN_NOTE).get("spec")
+        return Path(named) if isinstance(named, str) else self.run_folder(run) / SPEC
 
     def end_run(self, run: str, report: Mapping[str, object]) -> Path:
         """Keep a run's report and return its path."""

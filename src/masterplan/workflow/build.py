@@ -23,6 +23,13 @@ from masterplan.workflow.schedule import run_ready
 from masterplan.workflow.site import Site
 from masterplan.workflow.summary import summarise
 
+REPLAYED = (
+    "nothing new was tried: this is the recorded failure again. A new run tries again, with an "
+    "edited and approved spec or another policy; so does a resume with more `max_tries` or "
+    "`max_replans` in [build]"
+)
+"""What a resume says that found every step recorded, the failed ones too."""
+
 
 async def build(
     spec: Spec, site: Site, *, run_id: str, parallel: int | None = None, resume: bool = False
@@ -40,6 +47,7 @@ async def build(
     with site.ledger.claim_run(run_id):
         site.ledger.recover()
         context = await begin(spec, site, run_id, is_resumed=resume)
+        recorded = _extent(site, run_id)
         driver = _Driver(context, parallel or site.policy.build.parallel)
         try:
             report = await driver.run()
@@ -51,8 +59,15 @@ async def build(
             raise
         finally:
             context.trees.run.close()
+        if resume and report.status == "failed" and _extent(site, run_id) == recorded:
+            report = replace(report, warnings=(*report.warnings, REPLAYED))
         site.ledger.end_run(run_id, report.status, report.reason[:2_000])
         return report
+
+
+def _extent(site: Site, run_id: str) -> tuple[int, int]:
+    """Return how many steps and attempts are recorded: more of them is something new."""
+    return len(site.ledger.steps(run_id)), len(site.ledger.attempts(run=run_id))
 
 
 def _resume(run_id: str) -> str:
@@ -91,7 +106,9 @@ class _Driver:
         report = await summarise(context, status, proof, commit)
         if self.proposed is not None:
             report = replace(report, proposed_spec=dump_spec(self.proposed))
-        await context.tell("done" if status == "verified" else status, report.next_step)
+        count = f"{len(self._verified())} of {len(context.spec.modules)} modules verified"
+        done = status == "verified"
+        await context.tell("done" if done else status, report.next_step if done else count)
         return report
 
     def _verified(self) -> set[str]:
@@ -108,7 +125,8 @@ class _Driver:
         # A module that is blocked never gets here.
         phase: Phase = "failed" if result.status == "blocked" else result.status
         tries = "1 try" if result.tries == 1 else f"{result.tries} tries"
-        text = tries if is_verified else result.reason
+        # The rest of the reason is told once, at the end.
+        text = tries if is_verified else result.reason.partition(": ")[0]
         await self.context.tell(phase, text, module_id, (result.model, result.rung))
         return is_verified
 

@@ -57,6 +57,23 @@ def failure_report(
     return "\n\n".join(parts) + "\n"
 
 
+def gist(report: str) -> list[str]:
+    """Return what a person reads first of a report: refusals, failed checks, and error lines.
+
+    >>> gist("# Failure report: module a\\n\\n## Check c failed: `t`\\nexit 1\\n\\nE   Oops: 1\\n")
+    ['Check c failed: `t`', 'exit 1', 'Oops: 1']
+    """
+    lines = report.partition(CHANGE_HEADING)[0].splitlines()
+    told: list[str] = []
+    for before, line in zip(["", *lines], lines, strict=False):
+        found = _ERROR.match(line)
+        if found is not None:
+            told += [next(group for group in found.groups() if group)]
+        elif line.startswith(("- ", "## ")) or (before.startswith("## ") and line.strip()):
+            told.append(line.lstrip("-# "))
+    return list(dict.fromkeys(told))
+
+
 def signature(failed: Failed) -> str:
     """Return a short name that is the same whenever the same thing failed."""
     lines = [_stable(text) for text in failed.refusals]

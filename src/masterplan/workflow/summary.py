@@ -95,7 +95,8 @@ def _next_step(context: Context, status: RunStatus) -> str:
         return told if "--resume " in told else f"{told}, then `{resume}`"
     return {
         "verified": f"bring it onto your files with `masterplan apply {run}`",
-        "failed": f"read the failure reports, mend spec or policy, then `{resume}`",
+        "failed": "mend and approve the spec, or change the policy, then start a new run by "
+        "`masterplan build SPEC`",
         "stopped": f"raise the budget that is used up, then `{resume}`",
         "waiting": f"do what it waits for, then `{resume}`",
     }[status]
