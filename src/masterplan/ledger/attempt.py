@@ -16,7 +16,7 @@ from masterplan.core.usage import Usage, UsageSource
 from masterplan.ledger.chain import Value
 from masterplan.ledger.record import AttemptRow, Ending
 from masterplan.ledger.schema import CHAINED
-from masterplan.ledger.store import Tx
+from masterplan.ledger.tx import Tx
 
 _INTENT = tuple(CHAINED["attempts"].columns)
 _END = tuple(name for name in CHAINED["settlements"].columns if name != "attempt")

@@ -7,9 +7,10 @@ know the database: balances come in as numbers, and the books write what comes o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from masterplan.core.errors import BudgetError, LedgerError, Problem
 from masterplan.core.money import format_usd
@@ -20,32 +21,50 @@ Account = tuple[str, str]
 Balance = tuple[int, int]
 """Spent and reserved nano-dollars of one account."""
 
+_DAY_S = 86_400
 
-def accounts_of(intent: Intent, now: float) -> dict[Account, int | None]:
+
+@dataclass(frozen=True)
+class Booking:
+    """The accounts of a call: all of them, those with a cap, and how an attempt's row has them."""
+
+    accounts: tuple[Account, ...]
+    caps: tuple[tuple[Account, int], ...]
+    text: str
+
+
+def book(intent: Intent, now: float) -> Booking:
     """Return every account the call is booked on, with its cap where it has one.
 
     Run, module, UTC day and month are always booked, so that a cap that is set later in the day
     finds what the day has already cost.
     """
-    moment = datetime.fromtimestamp(now, UTC)
-    own = {
-        "module": f"{intent.run}/{intent.module}" if intent.module else "",
-        "run": intent.run,
-        "day": f"{moment:%Y-%m-%d}",
-        "month": f"{moment:%Y-%m}",
-    }
+    return _book(intent.run, intent.module, intent.caps, *_day_and_month(now // _DAY_S))
+
+
+@lru_cache(maxsize=8)
+def _day_and_month(day: float) -> tuple[str, str]:
+    moment = datetime.fromtimestamp(day * _DAY_S, UTC)
+    return f"{moment:%Y-%m-%d}", f"{moment:%Y-%m}"
+
+
+@lru_cache(maxsize=4_096)
+def _book(run: str, module: str, caps: tuple[Cap, ...], day: str, month: str) -> Booking:
+    own = {"module": f"{run}/{module}" if module else "", "run": run, "day": day, "month": month}
     own = {scope: key for scope, key in own.items() if key}
     accounts: dict[Account, int | None] = dict.fromkeys(own.items())
-    for cap in intent.caps:
-        account = _account_of(cap, intent, own)
+    for cap in caps:
+        account = _account_of(cap, module, own)
         earlier = accounts.get(account)
         accounts[account] = cap.cap_nano if earlier is None else min(cap.cap_nano, earlier)
-    return accounts
+    text = json.dumps([[*account, cap] for account, cap in accounts.items()])
+    capped = tuple((account, cap) for account, cap in accounts.items() if cap is not None)
+    return Booking(tuple(accounts), capped, text)
 
 
-def _account_of(cap: Cap, intent: Intent, own: Mapping[str, str]) -> Account:
+def _account_of(cap: Cap, module: str, own: Mapping[str, str]) -> Account:
     key = cap.key
-    if not key or (cap.scope == "module" and key == intent.module):
+    if not key or (cap.scope == "module" and key == module):
         key = own.get(cap.scope, "")
     if not key:
         raise LedgerError(
@@ -58,20 +77,14 @@ def _account_of(cap: Cap, intent: Intent, own: Mapping[str, str]) -> Account:
     return cap.scope, key
 
 
-def rooms(
-    accounts: Mapping[Account, int | None], balances: Mapping[Account, Balance]
-) -> list[Room]:
+def rooms(booking: Booking, balances: Mapping[Account, Balance]) -> list[Room]:
     """Return what each capped account holds."""
-    return [
-        Room(*account, cap, *balances.get(account, (0, 0)))
-        for account, cap in accounts.items()
-        if cap is not None
-    ]
+    return [Room(*account, cap, *balances[account]) for account, cap in booking.caps]
 
 
-def ensure_room(intent: Intent, found: Sequence[Room]) -> None:
+def ensure_room(intent: Intent, booking: Booking, balances: Mapping[Account, Balance]) -> None:
     """Raise BudgetError, naming every budget without room for the call's worst case."""
-    if not found or (intent.is_free and intent.worst_case_nano == 0):
+    if not booking.caps or (intent.is_free and intent.worst_case_nano == 0):
         return
     needed = intent.worst_case_nano
     if needed is None:
@@ -79,12 +92,13 @@ def ensure_room(intent: Intent, found: Sequence[Room]) -> None:
             return
         raise BudgetError(
             "budget.unpriced",
-            f"the price of {intent.model} is unknown and the {found[0].scope} has a budget",
+            f"the price of {intent.model} is unknown and the {booking.caps[0][0][0]} has a budget",
             where=intent.model,
             mend="give the model a price, or allow unpriced models in the policy",
         )
-    short = [_short(room, needed) for room in found if needed > room.left_nano]
-    if short:
+    if any(needed > cap - sum(balances[account]) for account, cap in booking.caps):
+        found = rooms(booking, balances)
+        short = [_short(room, needed) for room in found if needed > room.left_nano]
         raise BudgetError(
             short[0].code, short[0].message, short[0].where, short[0].mend, tuple(short)
         )
@@ -101,14 +115,9 @@ def _short(room: Room, needed: int) -> Problem:
     )
 
 
-def to_json(accounts: Mapping[Account, int | None]) -> str:
-    """Write accounts and caps as an attempt's row holds them."""
-    return json.dumps([[*account, cap] for account, cap in accounts.items()])
-
-
-def from_json(text: str) -> list[Account]:
+def from_json(text: str) -> tuple[Account, ...]:
     """Read the accounts of an attempt's row."""
-    return [(scope, key) for scope, key, _ in json.loads(text)]
+    return tuple((scope, key) for scope, key, _ in json.loads(text))
 
 
 @dataclass
@@ -118,7 +127,7 @@ class Replay:
     balances: dict[Account, Balance] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    _accounts: dict[str, list[Account]] = field(default_factory=dict)
+    _accounts: dict[str, tuple[Account, ...]] = field(default_factory=dict)
     _settled: dict[str, bool] = field(default_factory=dict)
 
     def follow(self, table: str, row: Mapping[str, Value]) -> None:

@@ -16,7 +16,6 @@ from masterplan.core.errors import BudgetError, LedgerError, Problem
 from masterplan.ledger import books, journal
 from masterplan.ledger.attempt import list_attempts
 from masterplan.ledger.backup import write_copy
-from masterplan.ledger.budget import accounts_of
 from masterplan.ledger.claim import RunClaim
 from masterplan.ledger.owner import is_gone, this_owner
 from masterplan.ledger.place import Place
@@ -154,7 +153,7 @@ class Ledger:
     def room(self, intent: Intent) -> list[Room]:
         """Return what each of the intent's caps has spent, reserved and left right now."""
         with self._store.read() as tx:
-            return books.find_rooms(tx, accounts_of(intent, self._clock()))
+            return books.find_rooms(tx, intent, self._clock())
 
     def find_step(self, run: str, key: str) -> StepRow | None:
         """Return the recorded step of these inputs, or ``None`` where it is still to be done."""

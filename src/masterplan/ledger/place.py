@@ -166,37 +166,39 @@ class Watch:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._paths = (place.path, *place.companions)
-        self._seen = tuple(self._identity(path) for path in self._paths)
+        self._paths = tuple(os.fspath(path) for path in (place.path, *place.companions))
+        self._seen = [_identity(path)[:2] for path in self._paths]
         self._size_bytes = place.path.stat().st_size
 
     def ensure_same(self) -> None:
         """Raise LedgerError unless every file is the one that was opened."""
-        for path, seen in zip(self._paths, self._seen, strict=True):
-            if self._identity(path) != seen:
+        found = [_identity(path) for path in self._paths]
+        for path, seen, (*identity, _) in zip(self._paths, self._seen, found, strict=True):
+            if tuple(identity) != seen:
                 raise LedgerError(
                     "ledger.replaced",
-                    f"{path.name} was deleted or replaced while the ledger was open",
+                    f"{Path(path).name} was deleted or replaced while the ledger was open",
                     where=str(self._place.path),
                     mend="nothing more is recorded: stop, put the file back, then resume",
                 )
-        size = self._place.path.stat().st_size
-        if size < self._size_bytes:
+        size_bytes = found[0][2]
+        if size_bytes < self._size_bytes:
             raise LedgerError(
                 "ledger.truncated",
                 "the ledger's file was cut short while it was open",
                 str(self._place.path),
                 _RESTORE,
             )
-        self._size_bytes = size
+        self._size_bytes = size_bytes
 
-    @staticmethod
-    def _identity(path: Path) -> tuple[int, int] | None:
-        try:
-            stat = os.stat(path)
-        except OSError:
-            return None
-        return stat.st_dev, stat.st_ino
+
+def _identity(path: str) -> tuple[int, int, int]:
+    """Return which file it is, by device and number, and its size in bytes."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return -1, -1, 0
+    return stat.st_dev, stat.st_ino, stat.st_size
 
 
 def sync(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from masterplan.core.errors import LedgerError
@@ -190,6 +191,7 @@ class Room:
         return self.cap_nano - self.spent_nano - self.reserved_nano
 
 
+@lru_cache(maxsize=1_024)
 def ensure_run_id(run: str) -> None:
     """Raise LedgerError unless ``run`` is a plain id: letters, digits, ``.``, ``_`` and ``-``."""
     if _RUN_ID.fullmatch(run) is None or ".." in run:
@@ -202,6 +204,8 @@ def ensure_run_id(run: str) -> None:
 
 def ensure_label(what: str, text: str, *, size: int = 256) -> None:
     """Raise LedgerError unless ``text`` is one printable line of at most ``size`` characters."""
+    if text.isascii() and text.isprintable() and len(text) <= size:
+        return
     if len(text) > size or _CONTROL.search(text) or text != plain(text):
         raise LedgerError(
             "ledger.bad_text",
@@ -232,4 +236,6 @@ def ensure_seconds(what: str, seconds: float | None) -> None:
 
 def plain(text: str) -> str:
     """Return ``text`` as every store can hold it: no NUL, no half of a surrogate pair."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

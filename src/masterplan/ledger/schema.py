@@ -7,7 +7,8 @@ not know connections. Entries carry their place in the chain (``seq``) and their
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 from masterplan.core.errors import LedgerError
 from masterplan.ledger.chain import Value
@@ -27,6 +28,7 @@ class Table:
     name: str
     columns: Mapping[str, str]
     unique: str
+    _fitting: set[tuple[type, ...]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def sql(self) -> str:
@@ -38,19 +40,46 @@ class Table:
         )
 
     @property
-    def insert(self) -> str:
-        """The statement that adds one entry."""
-        names = ["seq", *self.columns, "hash"]
-        return (
-            f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"
-        )
+    def width(self) -> int:
+        """How many values an entry has, its place in the chain and its hash among them."""
+        return len(self.columns) + 2
 
     def values(self, row: Mapping[str, Value]) -> list[Value]:
         """Return the row's values in order, each of its column's type; raises LedgerError."""
         if row.keys() != self.columns.keys():
             odd = ", ".join(sorted(row.keys() ^ self.columns.keys()))
             raise LedgerError("ledger.bad_row", f"a row of {self.name} differs in {odd}")
-        return [_fit(f"{self.name}.{name}", kind, row[name]) for name, kind in self.columns.items()]
+        return self.fit([row[name] for name in self.columns])
+
+    def fit(self, values: list[Value]) -> list[Value]:
+        """Return values in the columns' order, each of its column's type; raises LedgerError.
+
+        Types that fitted once fit again, so that only new ones are looked at one by one.
+        """
+        types = tuple(map(type, values))
+        if types in self._fitting:
+            return values
+        fitted = [
+            _fit(f"{self.name}.{name}", kind, value)
+            for (name, kind), value in zip(self.columns.items(), values, strict=True)
+        ]
+        if types == tuple(map(type, fitted)):
+            self._fitting.add(types)
+        return fitted
+
+
+@cache
+def insert_sql(table: str, rows: int) -> str:
+    """Return the statement that adds this many entries to a chained table at once."""
+    names = ", ".join(["seq", *CHAINED[table].columns, "hash"])
+    return f"INSERT INTO {table} ({names}) VALUES {marks(CHAINED[table].width, rows)}"
+
+
+@cache
+def marks(width: int, rows: int, *fixed: str) -> str:
+    """Return the places of the values of so many rows, with the same ``fixed`` ones at the end."""
+    row = f"({', '.join([*'?' * width, *fixed])})"
+    return ", ".join([row] * rows)
 
 
 def _fit(where: str, kind: str, value: Value) -> Value:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from masterplan.core.errors import LedgerError
-from masterplan.ledger.chain import GENESIS, Value, link
+from masterplan.ledger.chain import GENESIS, Value
 from masterplan.ledger.place import Place, Watch
 from masterplan.ledger.schema import APPLICATION_ID, CHAINED, SCHEMA_VERSION, STATEMENTS
-
-Row = tuple[Value, ...]
+from masterplan.ledger.sheet import Sheet
+from masterplan.ledger.tx import Tx
 
 _ERRORS: tuple[tuple[str, str, str, str], ...] = (
     ("SQLITE_BUSY", "busy", "another process holds the ledger for too long", "end it, or wait"),
@@ -32,48 +32,6 @@ _ERRORS: tuple[tuple[str, str, str, str], ...] = (
 )
 _FATAL = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 """After these nothing that was written before can be trusted to be on the disk."""
-
-
-class Tx:
-    """A snapshot of the books; in a write everything is committed at once, or nothing.
-
-    ``seq`` and ``hash`` are the chain's last entry.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        seq, entry = self._only("SELECT seq, hash FROM heads")
-        if not isinstance(seq, int) or not isinstance(entry, str):
-            raise LedgerError("ledger.damaged", "the end of the chain cannot be read")
-        self.seq, self.hash = seq, entry
-
-    @property
-    def ledger_id(self) -> str:
-        """The id that this ledger was given when it was created."""
-        return str(self._only("SELECT id FROM ledgers")[0])
-
-    def _only(self, sql: str) -> Row:
-        rows = self.execute(sql)
-        if len(rows) != 1:
-            raise LedgerError("ledger.damaged", f"{len(rows)} rows where there must be one")
-        return rows[0]
-
-    def execute(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
-        """Run one statement and return its rows."""
-        return self._connection.execute(sql, values).fetchall()
-
-    def append(self, table: str, row: Mapping[str, Value]) -> None:
-        """Add an entry to the chain."""
-        kind = CHAINED[table]
-        values = kind.values(row)
-        seq = self.seq + 1
-        entry = link(self.hash, table, [seq, *values])
-        self._connection.execute(kind.insert, [seq, *values, entry])
-        self.seq, self.hash = seq, entry
-
-    def end(self) -> None:
-        """Write where the chain ends now."""
-        self.execute("UPDATE heads SET seq = ?, hash = ?", (self.seq, self.hash))
 
 
 class Store:
@@ -94,6 +52,7 @@ class Store:
                 raise
         self._watch = Watch(place)
         self._seen = (0, GENESIS)
+        self._sheet = Sheet()
 
     def _prepare(self) -> None:
         """Check what the header says and take hold of the log; raises LedgerError."""
@@ -127,19 +86,21 @@ class Store:
             with told(self._place.path, self._break):
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
-                    tx = Tx(self._writer)
-                    start = tx.seq
-                    self._ensure_goes_on(tx)
+                    tx = Tx(self._writer, self._sheet)
+                    if (tx.seq, tx.hash) != self._seen:
+                        self._sheet.forget()
+                        self._ensure_goes_on(tx)
                     yield tx
-                    if tx.seq != start:
-                        tx.end()
+                    tx.end()
                     self._writer.execute("COMMIT")
                 except BaseException:
+                    self._sheet.forget()
                     with suppress(sqlite3.Error):
                         self._writer.execute("ROLLBACK")
                     raise
             self._watch.ensure_same()
             self._seen = (tx.seq, tx.hash)
+            self._sheet.trim()
         finally:
             self._write_lock.release()
 
@@ -187,7 +148,7 @@ class Store:
     def _ensure_goes_on(self, tx: Tx) -> None:
         """Raise LedgerError where the chain ends before, or beside, what was committed here."""
         seq, known = self._seen
-        if seq and (tx.seq, tx.hash) != self._seen:
+        if seq:
             sql = " UNION ALL ".join(f"SELECT hash FROM {name} WHERE seq = ?" for name in CHAINED)
             if (known,) not in tx.execute(sql, [seq] * len(CHAINED)):
                 raise LedgerError(
@@ -206,6 +167,7 @@ def connect(path: Path, wait_s: float) -> sqlite3.Connection:
         timeout=wait_s,
         isolation_level=None,
         check_same_thread=False,
+        cached_statements=256,
     )
 
 
@@ -237,6 +199,8 @@ def told(path: Path, on_fatal: object = None) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise LedgerError("ledger.bad_text", f"this cannot be stored: {error}") from error
+    except OverflowError as error:
+        raise LedgerError("ledger.bad_value", f"this cannot be stored: {error}") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
         name = getattr(error, "sqlite_errorname", "") or "SQLITE_CORRUPT"
         shown = explain(name, str(error), path)

@@ -17,7 +17,8 @@ from masterplan.core.errors import LedgerError, Problem
 from masterplan.ledger.budget import Replay
 from masterplan.ledger.chain import GENESIS, Value, digest, link
 from masterplan.ledger.schema import APPLICATION_ID, CHAINED, SCHEMA_VERSION, STATEMENTS
-from masterplan.ledger.store import Row, Tx, connect, explain
+from masterplan.ledger.store import connect, explain
+from masterplan.ledger.tx import Row, Tx
 
 _MEND = "restore a backup; what was recorded since is in the providers' own bills"
 _MOST = 20
