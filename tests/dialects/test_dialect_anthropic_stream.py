@@ -181,5 +181,5 @@ def test_error_event_when_it_comes_mid_stream_is_the_last_word() -> None:
     error = {"type": "overloaded_error", "message": "Overloaded"}
     reader = codec("anthropic").stream_reader()
     events = reader.feed(START + event("error", error=error) + TEXT + finish())
-    assert events[-1] == Failed("provider.overloaded_error", "Overloaded", error)
+    assert events[-1] == Failed("provider.overloaded", "Overloaded", error)
     assert reader.outcome == "provider_error"

@@ -29,6 +29,49 @@ _CODES: dict[int, str] = {
     529: "provider.overloaded",
 }
 _LATER = "try again later, or let the policy use another provider"
+_KINDS: dict[str, str] = {
+    "authentication_error": "provider.key_refused",
+    "invalid_api_key": "provider.key_refused",
+    "unauthenticated": "provider.key_refused",
+    "billing_error": "provider.quota",
+    "insufficient_quota": "provider.quota",
+    "context_length_exceeded": "provider.context_overflow",
+    "deadline_exceeded": "provider.timeout",
+    "timeout_error": "provider.timeout",
+    "failed_precondition": "provider.invalid_request",
+    "invalid_argument": "provider.invalid_request",
+    "invalid_prompt": "provider.invalid_request",
+    "invalid_request_error": "provider.invalid_request",
+    "not_found": "provider.not_found",
+    "not_found_error": "provider.not_found",
+    "permission_denied": "provider.forbidden",
+    "permission_error": "provider.forbidden",
+    "overloaded": "provider.overloaded",
+    "overloaded_error": "provider.overloaded",
+    "unavailable": "provider.overloaded",
+    "rate_limit_error": "provider.rate_limited",
+    "rate_limit_exceeded": "provider.rate_limited",
+    "resource_exhausted": "provider.rate_limited",
+    "request_too_large": "provider.too_large",
+    "api_error": "provider.server_error",
+    "internal": "provider.server_error",
+    "internal_error": "provider.server_error",
+    "internal_server_error": "provider.server_error",
+}
+"""What providers call an error inside a stream, where there is no status any more."""
+
+_STATUSES: dict[str, int] = {
+    "provider.invalid_request": 400,
+    "provider.context_overflow": 400,
+    "provider.key_refused": 401,
+    "provider.quota": 402,
+    "provider.forbidden": 403,
+    "provider.not_found": 404,
+    "provider.too_large": 413,
+    "provider.rate_limited": 429,
+    "provider.timeout": 504,
+    "provider.overloaded": 529,
+}
 _MENDS: dict[str, str] = {
     "provider.invalid_request": "if it names the model or an option of it, use another model or "
     "effort in the policy; else please report it with these words",
@@ -56,6 +99,35 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _SECONDS = re.compile(r"\d+(\.\d+)?")
+
+
+def stream_code(kind: str, message: str) -> str:
+    """Return the code of an error inside a stream, by the provider's name for it and its wording.
+
+    >>> stream_code("overloaded_error", "Overloaded"), stream_code("RESOURCE_EXHAUSTED", "slow")
+    ('provider.overloaded', 'provider.rate_limited')
+    """
+    code = _KINDS.get(kind.lower(), f"provider.{kind.lower() or 'server_error'}")
+    if code in ("provider.invalid_request", "provider.server_error") and is_overflow(message):
+        return "provider.context_overflow"
+    if code == "provider.rate_limited" and _QUOTA.search(message):
+        return "provider.quota"
+    return code
+
+
+def is_known(kind: str) -> bool:
+    """Tell whether an error's name in a stream is one that says what it means."""
+    return kind.lower() in _KINDS
+
+
+def status_of(code: str) -> int:
+    """Return the HTTP status that stands for a code where none came: 500 for what is not known."""
+    return _STATUSES.get(code, 500)
+
+
+def is_overflow(wording: str) -> bool:
+    """Tell whether an error's wording says that the request does not fit the model's context."""
+    return _OVERFLOW.search(wording) is not None
 
 
 @dataclass(frozen=True)
@@ -103,7 +175,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _code(status: int, wording: str) -> str:
     if status in (402, 403, 429) and _QUOTA.search(wording):
         return "provider.quota"
-    if status in (400, 413, 422) and _OVERFLOW.search(wording):
+    if status in (400, 413, 422) and is_overflow(wording):
         return "provider.context_overflow"
     if status == 400 and "credit balance" in wording:
         return "provider.quota"

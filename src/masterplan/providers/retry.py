@@ -44,6 +44,10 @@ _SET_UP_CODES = frozenset(
     }
 )
 _FINAL_CODES = _SET_UP_CODES | {
+    "provider.forbidden",
+    "provider.invalid_request",
+    "provider.not_found",
+    "provider.too_large",
     "provider.invalid_request_error",
     "provider.permission_error",
     "provider.not_found_error",

@@ -44,7 +44,15 @@ def wording_of(body: bytes) -> Wording:
 
 def write(error: MasterplanError, status: int) -> bytes:
     """Return the error body; a provider's own wording goes through unchanged."""
-    return dump_json(error_object(TYPES.get(status, "api_error"), _said(error)))
+    message = worded(error.code, _said(error))
+    return dump_json(error_object(TYPES.get(status, "api_error"), message))
+
+
+def worded(code: str, message: str) -> str:
+    """Return the message as clients of this protocol look for it: they compact by these words."""
+    if code == "provider.context_overflow" and "prompt is too long" not in message.lower():
+        return f"prompt is too long: {message}"
+    return message
 
 
 def error_object(kind: str, message: str) -> Json:

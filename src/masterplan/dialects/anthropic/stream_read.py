@@ -27,6 +27,7 @@ from masterplan.core.usage import Usage
 from masterplan.dialects.anthropic.block import parse_block
 from masterplan.dialects.anthropic.response import read_stop
 from masterplan.dialects.anthropic.usage import parse_usage
+from masterplan.dialects.fault import stream_code
 from masterplan.dialects.loss import kept
 from masterplan.dialects.sequence import Sequencer, checked_stop
 from masterplan.dialects.sse import SseEvent
@@ -178,7 +179,7 @@ class MessagesDecoder:
         error = node.fields() if node is not None else fields
         kind = error.text("type") or "api_error"
         message = error.text("message") or "the provider gave no message"
-        return [Failed(f"provider.{kind}", message, None if node is None else node.value)]
+        return [Failed(stream_code(kind, message), message, None if node is None else node.value)]
 
 
 def _mistake(what: str) -> DialectError:

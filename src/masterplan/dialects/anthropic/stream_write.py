@@ -27,10 +27,11 @@ from masterplan.core.message import (
 )
 from masterplan.core.usage import Usage
 from masterplan.dialects.anthropic.block import BlockWriter, sealed_call
-from masterplan.dialects.anthropic.fault import error_object
+from masterplan.dialects.anthropic.fault import TYPES, error_object, worded
 from masterplan.dialects.anthropic.response import write_stop
 from masterplan.dialects.anthropic.usage import write_usage
 from masterplan.dialects.carrier import seal
+from masterplan.dialects.fault import status_of
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.size import estimate_input_tokens
 from masterplan.dialects.wire import dump_json
@@ -72,9 +73,8 @@ class MessagesWriter:
 
     def fail(self, code: str, message: str) -> bytes:
         """Return the error event."""
-        kind = code.removeprefix("provider.")
-        kind = kind if kind.endswith("_error") else "api_error"
-        return _event("error", error_object(kind, message))
+        kind = TYPES.get(status_of(code), "api_error")
+        return _event("error", error_object(kind, worded(code, message)))
 
     def _started(self, event: Started) -> bytes:
         usage = event.usage

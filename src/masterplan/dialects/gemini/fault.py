@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from masterplan.core.errors import DialectError, MasterplanError, ProviderError
 from masterplan.core.message import Json
-from masterplan.dialects.fault import Wording, provider_error
+from masterplan.dialects.fault import Wording, is_overflow, provider_error
 from masterplan.dialects.wire import dump_json, parse_json
 
 _STATUSES: dict[int, str] = {
@@ -18,10 +18,14 @@ _STATUSES: dict[int, str] = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    402: "RESOURCE_EXHAUSTED",
     429: "RESOURCE_EXHAUSTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
+    529: "UNAVAILABLE",
 }
+_NUMBERS = {402: 429, 529: 503}
+"""Statuses that this protocol does not have, and the nearest it has."""
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -59,10 +63,17 @@ def write(error: MasterplanError, status: int) -> bytes:
     said = ""
     if isinstance(error, ProviderError) and error.body:
         said = wording_of(error.body.encode()).message
-    return dump_json({"error": error_object(status, said or str(error))})
+    return dump_json({"error": error_object(status, worded(error.code, said or str(error)))})
+
+
+def worded(code: str, message: str) -> str:
+    """Return the message as clients of this protocol know it: they compact by these words."""
+    if code == "provider.context_overflow" and not is_overflow(message):
+        return f"The input token count exceeds the maximum number of tokens allowed: {message}"
+    return message
 
 
 def error_object(status: int, message: str) -> Json:
     """Return the wire form of an error."""
     name = _STATUSES.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
-    return {"code": status, "message": message, "status": name}
+    return {"code": _NUMBERS.get(status, status), "message": message, "status": name}

@@ -21,6 +21,7 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
+from masterplan.dialects.fault import stream_code
 from masterplan.dialects.gemini.part import both, parse_part
 from masterplan.dialects.gemini.response import blocked, parse_usage, produced, read_stop
 from masterplan.dialects.names import made_id
@@ -122,6 +123,6 @@ class GenerateDecoder:
 
 def _failure(node: Node) -> Failed:
     value = node.value if isinstance(node.value, dict) else {}
-    kind = str(value.get("status") or "server_error").lower()
+    kind = str(value.get("status") or "server_error")
     message = str(value.get("message") or "the provider gave no message")
-    return Failed(f"provider.{kind}", message, node.value)
+    return Failed(stream_code(kind, message), message, node.value)

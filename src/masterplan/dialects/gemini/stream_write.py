@@ -25,7 +25,8 @@ from masterplan.core.message import (
     Text,
     ToolCall,
 )
-from masterplan.dialects.gemini.fault import error_object
+from masterplan.dialects.fault import status_of
+from masterplan.dialects.gemini.fault import error_object, worded
 from masterplan.dialects.gemini.response import client_writer, write_stop, write_usage
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.wire import dump_json
@@ -67,7 +68,7 @@ class GenerateWriter:
 
     def fail(self, code: str, message: str) -> bytes:
         """Return the error chunk."""
-        return _event({"error": error_object(500, f"{message} [{code}]")})
+        return _event({"error": error_object(status_of(code), worded(code, message))})
 
     def _part_started(self, event: PartStarted) -> bytes:
         part = event.part

@@ -25,6 +25,7 @@ _CODES: dict[str, str] = {
     "provider.quota": "insufficient_quota",
     "provider.rate_limited": "rate_limit_exceeded",
     "provider.key_refused": "invalid_api_key",
+    "provider.overloaded": "overloaded",
 }
 
 
@@ -55,8 +56,12 @@ def write(error: MasterplanError, status: int) -> bytes:
     said = ""
     if isinstance(error, ProviderError) and error.body:
         said = wording_of(error.body.encode()).message
-    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    return dump_json({"error": error_object(kind, said or str(error), error.code)})
+    return dump_json({"error": error_object(type_of(status), said or str(error), error.code)})
+
+
+def type_of(status: int) -> str:
+    """Return the type of an error with this status."""
+    return _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
 
 
 def error_object(kind: str, message: str, code: str) -> dict[str, Json]:

@@ -5,7 +5,8 @@ Must not know requests, answers or streams.
 
 from __future__ import annotations
 
-from masterplan.core.message import Json, Media, Part, Text
+from masterplan.core.message import Json, Media, Opaque, Part, Text
+from masterplan.dialects.gate import note_foreign
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.openai.shape import data_url
 
@@ -28,6 +29,9 @@ class PartWriter:
         raw = getattr(part, "raw", None)
         if raw is not None and getattr(part, "dialect", None) == "openai_chat":
             return [raw]
+        if isinstance(part, Opaque):
+            note_foreign(part, self._losses, where)
+            return []
         self._losses.add(f"{type(part).__name__} part", where)
         return []
 

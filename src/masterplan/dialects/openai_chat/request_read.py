@@ -131,7 +131,7 @@ def read_reasoning(fields: Fields) -> list[Part]:
         node = fields.take(name)
         if node is not None and isinstance(node.value, str) and node.value and not found:
             extra: Extra = (
-                {} if name == "reasoning_content" else kept("openai_chat", {"field": name})
+                {} if name == "reasoning_content" else kept("openai_chat", {"_field": name})
             )
             found.append(Reasoning(node.value, dialect="openai_chat", extra=extra))
     return found
@@ -177,8 +177,17 @@ def read_tool_call(node: Node) -> Part:
         fields.text("id") or "",
         function.need("name").text(),
         function.text("arguments") or "{}",
+        signature_of(fields),
         extra=kept("openai_chat", fields.rest),
     )
+
+
+def signature_of(fields: Fields) -> str | None:
+    """Take a call's thought signature from where Google's own Chat endpoint puts it."""
+    node = fields.take("extra_content")
+    inner = node.value.get("google") if node and isinstance(node.value, dict) else None
+    found = inner.get("thought_signature") if isinstance(inner, dict) else None
+    return found if isinstance(found, str) and found else None
 
 
 def _tool_result(fields: Fields) -> ToolResult:

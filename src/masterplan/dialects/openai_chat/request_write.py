@@ -5,6 +5,8 @@ Usage is always asked for in streams, as the books need it. Must not know how a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from masterplan.core.message import (
     Json,
     Loss,
@@ -67,9 +69,7 @@ class _Writer:
             "top_k": self._top_k(),
             "seed": request.seed,
             "stop": [*request.stop] or None,
-            "reasoning_effort": written_effort(
-                request, notes.get("reasoning_effort"), self.losses
-            ),
+            "reasoning_effort": written_effort(request, notes.get("reasoning_effort"), self.losses),
             "response_format": self._schema(),
             **self._limit(notes.get("max_tokens_field")),
             **self._choice(),
@@ -210,24 +210,34 @@ class _Writer:
             return part.raw
         assert isinstance(part, ToolCall)
         own = self.losses.own(part.extra, where)
-        if part.signature is not None:
+        if part.signature is not None and "gemini" not in self.request.model:
             self.losses.add("thought signature", where)
+            part = replace(part, signature=None)
         if part.cache is not None:
             self.losses.add("cache breakpoint", where)
         return write_call(part, own)
 
     def _reasoning(self, part: Reasoning, where: str) -> dict[str, Json]:
-        own = dict(self.losses.own(part.extra, where))
+        self.losses.own(part.extra, where)
         if part.dialect != "openai_chat" or self.is_openai:
             self.losses.add("reasoning that this model did not make", where)
             return {}
-        return {str(own.get("field", "reasoning_content")): part.text}
+        field = self.losses.notes(part.extra).get("field", "reasoning_content")
+        return {str(field): part.text}
 
 
 def write_call(part: ToolCall, own: dict[str, Json]) -> dict[str, Json]:
     """Return the wire form of a whole tool call."""
     function = {"name": wire_name(part.name, "openai_chat"), "arguments": part.arguments or "{}"}
-    return {"id": wire_id(part.id, "openai_chat"), "type": "function", "function": function, **own}
+    call_id = wire_id(part.id, "openai_chat")
+    return {"id": call_id, "type": "function", "function": function, **signed(part), **own}
+
+
+def signed(part: ToolCall) -> dict[str, Json]:
+    """Return a call's thought signature where Google's own Chat endpoint has it."""
+    if part.signature is None:
+        return {}
+    return {"extra_content": {"google": {"thought_signature": part.signature}}}
 
 
 def _is_call(part: Part) -> bool:

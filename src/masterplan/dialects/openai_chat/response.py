@@ -28,6 +28,7 @@ from masterplan.dialects.openai_chat.request_read import (
     read_tool_call,
 )
 from masterplan.dialects.openai_chat.request_write import write_call
+from masterplan.dialects.openai_chat.think import split, thinks_inline
 from masterplan.dialects.sequence import checked_parts
 from masterplan.dialects.wire import Fields, Node, dump_json, parse_json, without_none
 
@@ -109,7 +110,7 @@ def parse(body: bytes) -> Response:
     identity = fields.text("id") or ""
     message = choice.need("message").fields()
     model = fields.need("model").text()
-    parts = [signed(part, model) for part in _parts(message, identity)]
+    parts = [signed(part, model) for part in _parts(message, identity, model)]
     stop, detail = read_stop(choice.need("finish_reason").text())
     refusal = message.text("refusal")
     if refusal:
@@ -137,11 +138,22 @@ def signed(part: Part, model: str) -> Part:
     return replace(part, producer=model) if isinstance(part, Reasoning) else part
 
 
-def _parts(message: Fields, identity: str) -> list[Part]:
+def _split(parts: list[Part], model: str) -> list[Part]:
+    """Take reasoning that a family writes into its text apart from it."""
+    if not parts or not isinstance(parts[0], Text) or not thinks_inline(model):
+        return parts
+    pieces: list[Part] = [
+        Reasoning(text, dialect="openai_chat") if is_thought else Text(text)
+        for is_thought, text in split(parts[0].text)
+    ]
+    return [*pieces, *parts[1:]]
+
+
+def _parts(message: Fields, identity: str, model: str) -> list[Part]:
     parts = read_reasoning(message)
     content = message.take("content")
     if content is not None:
-        parts += read_content(content)
+        parts += _split(read_content(content), model)
     for index, node in enumerate(message.list("tool_calls")):
         call = read_tool_call(node)
         if isinstance(call, ToolCall) and not call.id:
@@ -195,8 +207,6 @@ def _message(response: Response, losses: Losses) -> dict[str, Json]:
                 losses.add("reasoning signature", where)
             reasons.append(part.text)
         elif isinstance(part, ToolCall):
-            if part.signature is not None:
-                losses.add("thought signature", where)
             calls.append(write_call(part, losses.own(part.extra, where)))
         elif isinstance(part, Opaque) and part.dialect == "openai_chat":
             calls.append(part.raw)

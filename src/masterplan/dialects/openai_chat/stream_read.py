@@ -20,9 +20,12 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
+from masterplan.dialects.fault import is_known, stream_code
 from masterplan.dialects.loss import kept
 from masterplan.dialects.names import made_id
+from masterplan.dialects.openai_chat.request_read import signature_of
 from masterplan.dialects.openai_chat.response import parse_usage, read_stop
+from masterplan.dialects.openai_chat.think import ThinkSplitter, thinks_inline
 from masterplan.dialects.sequence import Sequencer, checked_stop
 from masterplan.dialects.sse import SseEvent
 from masterplan.dialects.wire import Fields, Node, parse_json
@@ -42,6 +45,7 @@ class ChatDecoder:
         self._call_count = 0
         self._has_refusal = False
         self._extra: dict[str, Json] = {}
+        self._splitter: ThinkSplitter | None = None
 
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one chunk."""
@@ -71,6 +75,8 @@ class ChatDecoder:
             return []
         self.served_model = model or ""
         self._identity = identity or ""
+        if thinks_inline(self.served_model):
+            self._splitter = ThinkSplitter()
         for name in ("object", "created"):
             fields.take(name)
         extra = {k: v for k, v in fields.rest.items() if k not in ("choices", "usage")}
@@ -95,11 +101,10 @@ class ChatDecoder:
         events: list[StreamEvent] = []
         reasoning = delta.take("reasoning_content", "reasoning")
         if reasoning is not None and isinstance(reasoning.value, str):
-            part = Reasoning("", producer=self.served_model, dialect="openai_chat")
-            events += self._text("reasoning", part, reasoning.value)
+            events += self._reasoning(reasoning.value)
         content = delta.take("content")
         if content is not None:
-            events += self._text("text", Text(""), content.text())
+            events += self._content(content.text())
         refusal = delta.text("refusal")
         if refusal:
             self._has_refusal = True
@@ -107,6 +112,21 @@ class ChatDecoder:
             events += self._text("refusal", Text("", extra=extra), refusal)
         for node in delta.list("tool_calls"):
             events += self._tool_call(node.fields())
+        return events
+
+    def _reasoning(self, text: str) -> list[StreamEvent]:
+        part = Reasoning("", producer=self.served_model, dialect="openai_chat")
+        return self._text("reasoning", part, text)
+
+    def _content(self, text: str) -> list[StreamEvent]:
+        if self._splitter is None:
+            return self._text("text", Text(""), text)
+        return self._split(self._splitter.feed(text))
+
+    def _split(self, pieces: list[tuple[bool, str]]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for is_thought, text in pieces:
+            events += self._reasoning(text) if is_thought else self._text("text", Text(""), text)
         return events
 
     def _text(self, key: str, part: Text | Reasoning, text: str) -> list[StreamEvent]:
@@ -130,11 +150,14 @@ class ChatDecoder:
         call = self._calls.get(index)
         events: list[StreamEvent] = []
         is_repeat = call is not None and bool(call_id) and call.id == call_id
+        if self._splitter is not None:
+            events += self._split(self._splitter.end())
         if call is None or (call_id and not is_repeat and (name or not call.is_open(self.parts))):
             if not name:
                 raise _mistake("a tool call began without a name")
             call = self._begin(index, call_id, name)
-            events += self.parts.open(call.key, ToolCall(call.id, name, ""))
+            part = ToolCall(call.id, name, "", signature_of(fields))
+            events += self.parts.open(call.key, part)
         elif is_repeat and name:
             text = self._new_text(call, text)
         if not text:
@@ -160,7 +183,8 @@ class ChatDecoder:
     def _done(self) -> list[StreamEvent]:
         if self.served_model is None or self._stop is None:
             raise _mistake("[DONE] came without a finish reason")
-        events: list[StreamEvent] = self.parts.close_all()
+        events = [] if self._splitter is None else self._split(self._splitter.end())
+        events += self.parts.close_all()
         stop = "refusal" if self._has_refusal and self._stop == "end_turn" else self._stop
         stop = checked_stop(
             stop, is_malformed=self.parts.is_malformed, has_tool_call=self.parts.has_tool_call
@@ -187,9 +211,10 @@ def _failure(node: Node) -> Failed:
     if not isinstance(node.value, dict):
         return Failed("provider.server_error", str(node.value), node.value)
     fields = node.value
-    kind = str(fields.get("type") or fields.get("code") or "server_error")
+    kinds = [str(fields.get(name) or "") for name in ("code", "type")]
+    kind = next((kind for kind in kinds if is_known(kind)), kinds[1] or kinds[0] or "server_error")
     message = str(fields.get("message") or "the provider gave no message")
-    return Failed(f"provider.{kind}", message, node.value)
+    return Failed(stream_code(kind, message), message, node.value)
 
 
 def _mistake(what: str) -> DialectError:

@@ -21,9 +21,11 @@ from masterplan.core.message import (
     Text,
     ToolCall,
 )
+from masterplan.dialects.fault import status_of
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_id, wire_name
-from masterplan.dialects.openai.fault import error_object
+from masterplan.dialects.openai.fault import error_object, type_of
+from masterplan.dialects.openai_chat.request_write import signed
 from masterplan.dialects.openai_chat.response import note_usage_losses, write_stop, write_usage
 from masterplan.dialects.wire import dump_json
 
@@ -60,7 +62,8 @@ class ChatWriter:
 
     def fail(self, code: str, message: str) -> bytes:
         """Return the error event; ``[DONE]`` never follows it."""
-        return _event({"error": error_object("server_error", message, code)})
+        kind = type_of(status_of(code))
+        return _event({"error": error_object(kind, message, code)})
 
     def _started(self, event: Started) -> bytes:
         own = self._losses.own(event.extra, "$")
@@ -78,8 +81,7 @@ class ChatWriter:
         self._parts[event.index] = part
         if isinstance(part, ToolCall):
             own = self._losses.own(part.extra, where)
-            if part.signature is not None:
-                self._losses.add("thought signature", where)
+            own = {**signed(part), **own}
             index = self._calls[event.index] = len(self._calls)
             function = {"name": wire_name(part.name, "openai_chat"), "arguments": part.arguments}
             call_id = wire_id(part.id, "openai_chat")
