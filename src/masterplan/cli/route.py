@@ -14,6 +14,7 @@ from masterplan.cli.output import emit_json, json_option, say
 from masterplan.core.decision import Decision
 from masterplan.core.errors import InputError
 from masterplan.core.task import KINDS, NEEDS, ROLES, Kind, Need, Role, Task
+from masterplan.routing.explain import as_json as decision_as_json
 from masterplan.routing.explain import explain
 
 MAX_TEXT_BYTES = 1_000_000
@@ -89,37 +90,8 @@ def as_json(decision: Decision, frame: Frame) -> dict[str, object]:
     """Return a decision as the command's JSON object."""
     located = frame.located()
     return {
-        "model": decision.model,
-        "effort": decision.effort,
-        "role": decision.role,
-        "kind": decision.profile.kind,
-        "complexity": decision.profile.complexity,
-        "needs": sorted(decision.profile.needs),
-        "input_tokens": decision.profile.input_tokens,
-        "output_tokens": decision.profile.output_tokens,
-        "reasons": list(decision.reasons),
-        "expected_cost_usd": usd(decision.expected_cost_nano),
-        "expected_cost_nano": decision.expected_cost_nano,
-        "expected_success": decision.expected_success,
-        "alternatives": [
-            {
-                "model": other.model,
-                "reason": other.reason,
-                "expected_cost_usd": usd(other.expected_cost_nano),
-                "expected_success": other.expected_success,
-            }
-            for other in decision.alternatives
-        ],
-        "ladder": list(decision.ladder),
-        "rung": decision.rung,
-        "overrides": list(decision.overrides),
-        "inputs_hash": decision.inputs_hash,
+        **decision_as_json(decision),
         "policy": located.where,
         "policy_hash": located.policy.hash,
         "notices": list(located.notices),
     }
-
-
-def usd(nano: int | None) -> float | None:
-    """Return nano-dollars as dollars for a JSON number; unknown stays unknown."""
-    return None if nano is None else round(nano / 1_000_000_000, 9)

@@ -15,7 +15,7 @@ from masterplan.catalog import Catalog, Prices
 from masterplan.core.decision import Decision
 from masterplan.core.errors import SubstitutionError
 from masterplan.core.message import Failed, Loss, Request, Response, Started, StreamEvent
-from masterplan.core.model import ModelCard
+from masterplan.core.model import Dialect, ModelCard
 from masterplan.core.money import Spend
 from masterplan.core.task import Task
 from masterplan.dialects import collect
@@ -155,6 +155,10 @@ class Pipe:
     trace: Trace = _untraced
     books: Books | None = None
     """The ledger's asynchronous face; a thread a movement where none is given."""
+
+    async def speaks(self, card: ModelCard) -> Dialect:
+        """Return the dialect of the provider that a card is called at."""
+        return self.caller.dialect(await self.locate(card))
 
     async def call(
         self, task: Task, request: Request, *, decision: Decision | None = None

@@ -23,6 +23,7 @@ from masterplan.core.message import (
     Response,
     StreamEvent,
 )
+from masterplan.core.model import Dialect
 from masterplan.dialects.tap import is_content
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
@@ -76,6 +77,10 @@ class Caller:
     async def close(self) -> None:
         """Close every connection."""
         await self._upstream.close()
+
+    def dialect(self, provider: str) -> Dialect:
+        """Return what a provider speaks; raises ``ProviderError`` for an unknown name."""
+        return self._registry.endpoint(provider).dialect
 
     async def complete(
         self,

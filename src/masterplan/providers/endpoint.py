@@ -18,10 +18,12 @@ from masterplan.core.model import Dialect
 class Secret:
     """A key. Shows as ``***`` wherever it is printed, formatted or logged."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "is_login")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, is_login: bool = False) -> None:
         self._value = value
+        self.is_login = is_login
+        """True for a login of the client's own, which goes as a bearer whatever the dialect."""
 
     def reveal(self) -> str:
         """Return the key itself, for the one header that carries it."""

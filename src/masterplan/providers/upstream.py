@@ -225,7 +225,9 @@ def _headers(endpoint: Endpoint, wire: WireRequest, key: Secret | None) -> dict[
             mend=f"set {' or '.join(endpoint.key_env)} anew, without spaces or line ends",
             provider=endpoint.provider,
         )
-    if endpoint.dialect == "anthropic":
+    if key.is_login:
+        headers["authorization"] = f"Bearer {value}"
+    elif endpoint.dialect == "anthropic":
         headers["x-api-key"] = value
     elif endpoint.dialect == "gemini":
         headers["x-goog-api-key"] = value

@@ -1,4 +1,4 @@
-"""A decision in words, for the terminal, ``--trace`` and the report.
+"""A decision in words and as JSON, for the terminal, ``--trace``, programs and the report.
 
 Owns the wording. Must not decide anything.
 """
@@ -36,3 +36,39 @@ def headline(decision: Decision) -> str:
 
 def _percent(rate: float | None) -> str:
     return "unknown" if rate is None else f"{rate:.0%}"
+
+
+def as_json(decision: Decision) -> dict[str, object]:
+    """Return a decision as the JSON object that programs are given; unknown is null, never 0."""
+    profile = decision.profile
+    return {
+        "model": decision.model,
+        "effort": decision.effort,
+        "role": decision.role,
+        "kind": profile.kind,
+        "complexity": profile.complexity,
+        "needs": sorted(profile.needs),
+        "input_tokens": profile.input_tokens,
+        "output_tokens": profile.output_tokens,
+        "reasons": list(decision.reasons),
+        "expected_cost_usd": _usd(decision.expected_cost_nano),
+        "expected_cost_nano": decision.expected_cost_nano,
+        "expected_success": decision.expected_success,
+        "alternatives": [
+            {
+                "model": other.model,
+                "reason": other.reason,
+                "expected_cost_usd": _usd(other.expected_cost_nano),
+                "expected_success": other.expected_success,
+            }
+            for other in decision.alternatives
+        ],
+        "ladder": list(decision.ladder),
+        "rung": decision.rung,
+        "overrides": list(decision.overrides),
+        "inputs_hash": decision.inputs_hash,
+    }
+
+
+def _usd(nano: int | None) -> float | None:
+    return None if nano is None else round(nano / 1_000_000_000, 9)

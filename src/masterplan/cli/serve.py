@@ -1,0 +1,58 @@
+"""``masterplan serve``: the gateway on loopback, until it is stopped.
+
+Owns the command's options and what is printed when it is ready. Must not know routes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from masterplan.cli.frame import Frame, pass_frame
+from masterplan.cli.output import emit_json, json_option, say
+from masterplan.gateway.serve import DEFAULT_PORT, Ready, Start
+from masterplan.gateway.serve import serve as serve_gateway
+
+
+@click.command("serve")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes any free one.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep the token here instead of in the state folder.",
+)
+@json_option
+@pass_frame
+def command(frame: Frame, port: int, token_file: Path | None, is_json: bool) -> None:
+    """Serve the gateway on loopback: Anthropic, OpenAI (both) and Gemini, each to each.
+
+    \b
+    --json, once it is ready: base_url, token_file, token (only when it was made just now, else
+    null).
+    """
+    frame.ensure_policy_is_meant()
+    start = Start(frame.policy(), frame.env, port, token_file=token_file)
+
+    def ready(told: Ready) -> None:
+        if is_json:
+            emit_json(
+                {
+                    "base_url": told.address.base_url,
+                    "token_file": str(told.token_path),
+                    "token": told.address.token if told.is_new_token else None,
+                }
+            )
+            return
+        say(f"serving on {told.address.base_url}; Ctrl-C ends it")
+        if told.is_new_token:
+            say(f"token (shown once): {told.address.token}")
+        say(f"the token is in {told.token_path}")
+
+    serve_gateway(start, ready)

@@ -1,0 +1,116 @@
+"""The answer to one client: its head, its bytes, and the moment from which it is committed.
+
+Owns how an answer is sent over ASGI and that its keep-alives stand between events. Must not know
+what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from masterplan.gateway.body import Caps
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+JSON = "application/json"
+
+
+class Answer:
+    """Sends one answer; ``has_started`` once its status is out, ``is_over`` after its end."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_started = False
+        self.is_over = False
+        self.stuck_since: float | None = None
+        """Since when a write waits for the client to read, by the loop's clock."""
+        self.extra: dict[str, str] = {}
+        """Headers of the gateway's own, sent with whatever answer it becomes."""
+
+    async def whole(
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send an answer whose body is known."""
+        told = {"content-type": JSON, **(headers or {}), "content-length": str(len(body))}
+        await self._start(status, told)
+        await self.end(body)
+
+    async def begin(self, status: int, headers: Mapping[str, str] | None = None) -> None:
+        """Send the head of a stream: from here on the answer is committed."""
+        told = {"content-type": EVENT_STREAM, "cache-control": "no-cache", **(headers or {})}
+        await self._start(status, told)
+
+    async def write(self, data: bytes) -> None:
+        """Send more of the body."""
+        if data:
+            self.stuck_since = asyncio.get_running_loop().time()
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            self.stuck_since = None
+
+    async def end(self, data: bytes = b"") -> None:
+        """Send the rest of the body; nothing comes after it."""
+        self.is_over = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.has_started = True
+        listed = [
+            (name.encode("latin-1"), _clean(value))
+            for name, value in {**headers, **self.extra}.items()
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": listed})
+
+
+def _clean(value: str) -> bytes:
+    """Return a header's value that ends no line, whatever a provider put into it."""
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() else " " for c in value)
+    return value.encode("latin-1", "replace")
+
+
+class Heart:
+    """Fills a silence with a sign of life, and gives up on a client that does not read.
+
+    ``beat`` is called whenever something was sent; ``on_stuck`` when a write waits too long.
+    """
+
+    def __init__(
+        self, answer: Answer, sign: bytes, caps: Caps, on_stuck: Callable[[], object]
+    ) -> None:
+        self._answer, self._sign, self._caps, self._on_stuck = answer, sign, caps, on_stuck
+        self._timer: asyncio.TimerHandle | None = None
+        self._pings: set[asyncio.Task[None]] = set()
+        self._is_silent = True
+
+    def start(self) -> None:
+        """Begin; from here a silence is filled."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._caps.ping_s, self._look)
+
+    def beat(self) -> None:
+        """Say that something was sent."""
+        self._is_silent = False
+
+    def stop(self) -> None:
+        """End; nothing is sent after this."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for ping in self._pings:
+            ping.cancel()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        stuck = self._answer.stuck_since
+        if stuck is not None:
+            if loop.time() - stuck > self._caps.write_s:
+                self._on_stuck()
+                return
+        elif self._is_silent:
+            ping = loop.create_task(self._answer.write(self._sign))
+            self._pings.add(ping)
+            ping.add_done_callback(self._pings.discard)
+        self._is_silent = True
+        self._timer = loop.call_later(self._caps.ping_s, self._look)

@@ -1,0 +1,196 @@
+"""The gateway's ASGI application: every route in one table, each behind the guard.
+
+Owns which path and method mean what, that every answer has an end, and that a client who leaves
+stops the work done for it. Plain ASGI: a framework's request objects double a relay's cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Coroutine, Mapping
+from typing import Any, Literal
+
+from masterplan.core.errors import MasterplanError
+from masterplan.core.model import Dialect
+from masterplan.gateway.answer import Answer, Send
+from masterplan.gateway.body import GoneError, Receive, read_body
+from masterplan.gateway.count import count_tokens
+from masterplan.gateway.fault import error_answer
+from masterplan.gateway.guard import Entry, Guard, RefusedError
+from masterplan.gateway.shelf import list_models, show_model
+from masterplan.gateway.token import Tokens
+from masterplan.gateway.turn import Ask, Desk, take_turn
+from masterplan.gateway.verdict import tell_route
+
+Verb = Literal["turn", "count", "models", "model", "route", "lend", "take_back", "hello"]
+
+_POSTS: dict[str, tuple[Verb, Dialect]] = {
+    "/v1/messages": ("turn", "anthropic"),
+    "/v1/messages/count_tokens": ("count", "anthropic"),
+    "/v1/chat/completions": ("turn", "openai_chat"),
+    "/chat/completions": ("turn", "openai_chat"),
+    "/v1/responses": ("turn", "openai_responses"),
+    "/responses": ("turn", "openai_responses"),
+    "/v1/route": ("route", "openai_chat"),
+    "/v1/tokens": ("lend", "openai_chat"),
+}
+_GEMINI: dict[str, Verb] = {
+    "generateContent": "turn",
+    "streamGenerateContent": "turn",
+    "countTokens": "count",
+}
+_GEMINI_ROOTS = ("/v1beta/models/", "/v1/models/")
+ROUTES: tuple[tuple[str, str], ...] = (
+    *(("POST", path) for path in _POSTS),
+    *(("POST", f"{root}MODEL:{verb}") for root in _GEMINI_ROOTS for verb in _GEMINI),
+    ("GET", "/v1/models"),
+    ("GET", "/v1beta/models"),
+    ("GET", "/v1/models/MODEL"),
+    ("GET", "/v1beta/models/MODEL"),
+    ("DELETE", "/v1/tokens/ID"),
+    ("HEAD", "/"),
+    ("HEAD", "/api/hello"),
+)
+"""Every route there is, for the docs and for the tests that try them all."""
+
+
+class App:
+    """The gateway over one pipe."""
+
+    def __init__(self, desk: Desk, guard: Guard) -> None:
+        self._desk, self._guard = desk, guard
+        self.working = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """Who may come in."""
+        return self._guard.tokens
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        path = scope["raw_path"].decode("latin-1").partition("?")[0]
+        answer = Answer(send)
+        found = find_route(scope["method"], path)
+        dialect: Dialect = found[1] if found else "openai_chat"
+        self.working += 1
+        try:
+            entry = self._guard.admit(scope["headers"])
+            if found is None:
+                raise RefusedError(404, "gateway.no_route", "there is nothing at this path")
+            dialect = _spoken(found, entry)
+            await self._serve((found[0], dialect, path), entry, (scope, receive), answer)
+        except GoneError:
+            return
+        except MasterplanError as error:
+            if not answer.has_started:
+                status, body, headers = error_answer(error, dialect)
+                close = {"connection": "close"} if status in (408, 413) else {}
+                await answer.whole(status, body, {**headers, **close})
+        finally:
+            self.working -= 1
+
+    async def _serve(
+        self,
+        route: tuple[Verb, Dialect, str],
+        entry: Entry,
+        wire: tuple[Mapping[str, Any], Receive],
+        answer: Answer,
+    ) -> None:
+        verb, dialect, path = route
+        scope, receive = wire
+        if verb == "hello":
+            await answer.whole(200, b"")
+            return
+        if verb == "models":
+            await answer.whole(200, list_models(self._desk.pipe, dialect))
+            return
+        if verb == "model":
+            name = path.rpartition("/models/")[2]
+            await answer.whole(200, show_model(self._desk.pipe, dialect, name))
+            return
+        if verb == "take_back":
+            await self._take_back(entry, path, answer)
+            return
+        body = await read_body(receive, entry.headers, self._desk.caps)
+        query = scope["query_string"].decode("latin-1")
+        ask = Ask(dialect, entry, path, query, body)
+        if verb == "turn":
+            await _while_there(receive, answer, take_turn(self._desk, ask, answer))
+        elif verb == "count":
+            await _while_there(receive, answer, count_tokens(self._desk.pipe, ask, answer))
+        elif verb == "route":
+            await answer.whole(200, tell_route(self._desk.pipe, body))
+        else:
+            await self._lend(entry, answer)
+
+    async def _lend(self, entry: Entry, answer: Answer) -> None:
+        self._ensure_own(entry)
+        name, token = self.tokens.lend()
+        await answer.whole(200, json.dumps({"id": name, "token": token}).encode())
+
+    async def _take_back(self, entry: Entry, path: str, answer: Answer) -> None:
+        self._ensure_own(entry)
+        if not self.tokens.take_back(path.rpartition("/")[2]):
+            raise RefusedError(404, "gateway.no_token", "no token of this id is lent")
+        await answer.whole(200, b"{}")
+
+    def _ensure_own(self, entry: Entry) -> None:
+        if not self.tokens.is_own(entry.token):
+            raise RefusedError(403, "gateway.token", "a lent token lends no other")
+
+
+def find_route(method: str, path: str) -> tuple[Verb, Dialect] | None:
+    """Return what a method and a path mean, exactly as written; ``None``: nothing.
+
+    >>> find_route("POST", "/v1beta/models/gemini-3.1-pro:generateContent")
+    ('turn', 'gemini')
+    """
+    if method == "POST":
+        known = _POSTS.get(path)
+        if known is not None:
+            return known
+        root = next((root for root in _GEMINI_ROOTS if path.startswith(root)), None)
+        name, _, verb = path[len(root or "") :].rpartition(":")
+        return (_GEMINI[verb], "gemini") if root and name and verb in _GEMINI else None
+    if method == "GET":
+        if path in ("/v1/models", "/v1beta/models"):
+            return "models", "gemini" if "beta" in path else "openai_chat"
+        for root in _GEMINI_ROOTS:
+            if path.startswith(root) and len(path) > len(root):
+                return "model", "gemini" if "beta" in root else "openai_chat"
+    if method == "DELETE" and path.startswith("/v1/tokens/"):
+        return "take_back", "openai_chat"
+    if method == "HEAD" and path in ("/", "/api/hello"):
+        return "hello", "anthropic"
+    return None
+
+
+def _spoken(found: tuple[Verb, Dialect], entry: Entry) -> Dialect:
+    """Return who asks for models: one path serves three dialects."""
+    verb, dialect = found
+    if verb in ("models", "model") and dialect == "openai_chat":
+        if "anthropic-version" in entry.headers:
+            return "anthropic"
+        if "x-goog-api-key" in entry.headers:
+            return "gemini"
+    return dialect
+
+
+async def _while_there(receive: Receive, answer: Answer, work: Coroutine[None, None, None]) -> None:
+    """Do the work as long as the client is there; when it leaves, the work is cancelled."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done() and not answer.is_over:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()

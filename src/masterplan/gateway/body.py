@@ -1,0 +1,82 @@
+"""Reading a request's body: how large, how slow, how nested it may be, before anything looks in.
+
+Owns the caps. Must not know what a body means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from masterplan.gateway.guard import RefusedError
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a client may take: bytes of a body, seconds to send it, seconds to read an answer."""
+
+    body_bytes: int = 32 * 1024 * 1024
+    body_s: float = 60.0
+    write_s: float = 120.0
+    ping_s: float = 10.0
+
+
+class GoneError(Exception):
+    """The client went away before it had its answer."""
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], caps: Caps) -> bytes:
+    """Return the whole body; ``RefusedError`` over a cap, ``GoneError`` where the client left."""
+    stated = headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > caps.body_bytes:
+        raise _too_large(caps)
+    message = await _first(receive, caps)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return _bounded(body, caps)
+    pieces = [body]
+    size = len(body)
+    try:
+        async with asyncio.timeout(caps.body_s):
+            while message.get("more_body", False):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise GoneError
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                if size > caps.body_bytes:
+                    raise _too_large(caps)
+    except TimeoutError:
+        raise _too_slow(caps) from None
+    return b"".join(pieces)
+
+
+async def _first(receive: Receive, caps: Caps) -> Mapping[str, Any]:
+    try:
+        async with asyncio.timeout(caps.body_s):
+            message = await receive()
+    except TimeoutError:
+        raise _too_slow(caps) from None
+    if message["type"] == "http.disconnect":
+        raise GoneError
+    return message
+
+
+def _bounded(body: bytes, caps: Caps) -> bytes:
+    if len(body) > caps.body_bytes:
+        raise _too_large(caps)
+    return body
+
+
+def _too_large(caps: Caps) -> RefusedError:
+    return RefusedError(
+        413, "gateway.too_large", f"the body is over {caps.body_bytes} bytes", "send less at once"
+    )
+
+
+def _too_slow(caps: Caps) -> RefusedError:
+    return RefusedError(408, "gateway.too_slow", f"the body took over {caps.body_s:g} s to arrive")

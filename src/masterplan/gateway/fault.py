@@ -1,0 +1,78 @@
+"""Errors in the client's own dialect: which status each gets, and the provider's wording kept.
+
+Owns the table from our errors to HTTP. Must not know what the request was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from masterplan.core.errors import (
+    BudgetError,
+    CatalogError,
+    DialectError,
+    GuardError,
+    LedgerError,
+    MasterplanError,
+    ProviderError,
+    RoutingError,
+    SubstitutionError,
+)
+from masterplan.core.model import Dialect
+from masterplan.dialects import codec
+from masterplan.gateway.guard import RefusedError
+
+_WHOLE_CHARS = 8_000
+_STATUSES: tuple[tuple[type[MasterplanError], int], ...] = (
+    (SubstitutionError, 502),
+    (GuardError, 403),
+    (RoutingError, 422),
+    (CatalogError, 404),
+    (BudgetError, 402),
+    (LedgerError, 503),
+    (DialectError, 400),
+)
+_CODES: dict[str, int] = {
+    "provider.stalled": 504,
+    "provider.timeout": 504,
+    "provider.no_key": 424,
+    "provider.bad_key": 424,
+    "provider.unavailable": 503,
+    "provider.context_overflow": 400,
+}
+
+
+def status_of(error: MasterplanError) -> int:
+    """Return the HTTP status of an error; a provider's own goes through."""
+    if isinstance(error, RefusedError):
+        return error.status
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return status
+    if isinstance(error, ProviderError):
+        if error.code in _CODES:
+            return _CODES[error.code]
+        status = error.status or 502
+        # A key of ours that a provider refuses says nothing about the client's token.
+        return 424 if status == 401 else status if status >= 400 else 502
+    return 400
+
+
+def error_answer(
+    error: MasterplanError, dialect: Dialect, *, provider_dialect: Dialect | None = None
+) -> tuple[int, bytes, Mapping[str, str]]:
+    """Return status, body and headers; a body of the same dialect goes through unchanged."""
+    status = status_of(error)
+    headers = {"x-masterplan-error": error.code}
+    if isinstance(error, ProviderError):
+        if error.retry_after_s is not None:
+            headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+        if error.is_ambiguous:
+            # It may have been executed: a client that sends it again might pay for it twice.
+            headers["x-should-retry"] = "false"
+        is_whole = 0 < len(error.body) < _WHOLE_CHARS and error.body.lstrip().startswith("{")
+        if provider_dialect == dialect and is_whole:
+            return status, error.body.encode(), headers
+    if isinstance(error, BudgetError | RoutingError | CatalogError | DialectError):
+        headers["x-should-retry"] = "false"
+    return status, codec(dialect).write_error(error, status), headers

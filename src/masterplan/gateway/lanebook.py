@@ -1,0 +1,108 @@
+"""What the gateway remembers of each lane: who does it, since when, and what became of it.
+
+Owns that a lane keeps its model until something is said against it, and that memory is bounded.
+Must not send anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from masterplan.core.decision import Decision
+from masterplan.core.model import ModelCard
+from masterplan.core.task import Need, Task
+from masterplan.dialects.peek import Peek
+from masterplan.routing import Router
+from masterplan.routing.lane import Lane
+
+LANES_AT_MOST = 10_000
+DECISIONS_AT_MOST = 4_096
+_MUST: frozenset[Need] = frozenset({"vision"})
+
+
+@dataclass
+class LaneState:
+    """One lane as it stands. ``asked`` is the model name its client asks for."""
+
+    lane: Lane
+    asked: str = ""
+    decision: Decision | None = None
+    requests: int = 0
+    models: list[str] = field(default_factory=list)
+    """The catalog ids that answered here, each once, in the order they came."""
+
+
+class LaneBook:
+    """The lanes in use, the least recently used forgotten first."""
+
+    def __init__(self, router: Router, at_most: int = LANES_AT_MOST) -> None:
+        self._router, self._at_most = router, at_most
+        self._lanes: OrderedDict[str, LaneState] = OrderedDict()
+        self._decisions: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
+
+    def state(self, lane: Lane, peek: Peek) -> LaneState:
+        """Return the state of a lane; a client that names no session is known by its opening."""
+        key = lane.key if lane.session else _opening(lane, peek)
+        state = self._lanes.get(key)
+        if state is None:
+            state = self._lanes[key] = LaneState(lane)
+            while len(self._lanes) > self._at_most:
+                self._lanes.popitem(last=False)
+        else:
+            self._lanes.move_to_end(key)
+        state.requests += 1
+        return state
+
+    def decide(
+        self, state: LaneState, task: Task, peek: Peek, prompt: Callable[[], str]
+    ) -> Decision:
+        """Return the lane's decision: the one it has, or a new one where it has none that fits.
+
+        ``prompt`` gives the text that a lane without a stated kind is judged by.
+        """
+        held = state.decision
+        if held is not None and state.asked == peek.model and self._fits(held, task):
+            return held
+        if task.model is None and task.role is None and task.kind is None:
+            task = _with_text(task, prompt())
+        state.decision = self._decided(task)
+        state.asked = peek.model
+        return state.decision
+
+    def _decided(self, task: Task) -> Decision:
+        """Decide; what is asked for alike is decided alike, so it is decided once."""
+        key = (task.model, task.role, task.kind, task.needs, task.input_tokens, task.lane)
+        if task.text:
+            return self._router.route(task)
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._decisions[key] = self._router.route(task)
+            while len(self._decisions) > DECISIONS_AT_MOST:
+                self._decisions.popitem(last=False)
+        return known
+
+    def _fits(self, decision: Decision, task: Task) -> bool:
+        card: ModelCard = self._router.catalog.card(decision.model)
+        if task.needs & _MUST - card.abilities:
+            return False
+        return (task.input_tokens or 0) <= card.context_tokens
+
+
+def _with_text(task: Task, text: str) -> Task:
+    from dataclasses import replace
+
+    return replace(task, text=text)
+
+
+def _opening(lane: Lane, peek: Peek) -> str:
+    """Return a name for a conversation by its first message and its instructions."""
+    told = hashlib.blake2b(digest_size=12)
+    told.update(peek.model.encode(errors="replace"))
+    for text in peek.system[:2]:
+        told.update(text.encode(errors="replace"))
+    for message in peek.messages[:1]:
+        told.update(bytes(message))
+    return f"{lane.client}/{lane.name}/{lane.agent}/{told.hexdigest()}"

@@ -1,0 +1,94 @@
+"""uvicorn's connection with deadlines and caps of our own on what stands before a body.
+
+Owns that a client who sends its head slowly, endlessly or to another address does not hold a
+connection. Must not know routes or tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEAD_S = 10.0
+"""Seconds a client has for the head of a request, and to begin its first one."""
+
+HEAD_BYTES = 64 * 1024
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One client connection."""
+
+    _is_in_head = True
+    _head_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes until a head is whole, and refuse one that is too large."""
+        if self._is_in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._is_in_head or self.transport.is_closing():
+            return
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(431, b"the head of this request is too large")
+        elif self._deadline is None and self._head_bytes:
+            self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        """Begin another request on this connection."""
+        self._is_in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Take a whole head; one that names another server in its target is refused."""
+        self._is_in_head, self._head_bytes = False, 0
+        self._stop_waiting()
+        if not self.url.startswith(b"/"):
+            self._refuse(400, b"only paths are served here")
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a body on, unless its request was refused."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Pass the end on, unless the request was refused."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def _wait_for_head(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_S, self._late)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self._refuse(408, b"the head of this request took too long")
+
+    def _refuse(self, status: int, why: bytes) -> None:
+        length = str(len(why)).encode()
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: text/plain; charset=utf-8\r\ncontent-length: "
+            + length
+            + b"\r\nconnection: close\r\n\r\n"
+            + why
+        )
+        self.transport.close()

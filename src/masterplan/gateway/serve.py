@@ -1,0 +1,212 @@
+"""Running the gateway: its socket, its token file, the note where it is found, and its end.
+
+Owns start and stop. Must not know routes; needs the extra ``[gateway]``, imported here only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masterplan.core.errors import InputError
+from masterplan.gateway.body import Caps
+from masterplan.ledger import Group, Ledger
+from masterplan.ledger.owner import is_gone, this_owner
+from masterplan.policy import Policy
+from masterplan.policy.folder import state_dir
+from masterplan.workflow.open import open_pipe
+
+if TYPE_CHECKING:
+    from masterplan.gateway.app import App
+
+DEFAULT_PORT = 4_100
+TOKEN_FILE = "gateway.token"
+NOTE_FILE = "gateway.json"
+DRAIN_S = 25
+"""Seconds that running answers have to end once the gateway is told to stop."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a gateway is and the token that opens it."""
+
+    base_url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """How to serve: ``port`` 0 takes any free one; ``token_file`` is where the token is kept."""
+
+    policy: Policy
+    environ: Mapping[str, str]
+    port: int = DEFAULT_PORT
+    caps: Caps = field(default_factory=Caps)
+    token_file: Path | None = None
+
+    @property
+    def token_path(self) -> Path:
+        """The file of the token."""
+        return self.token_file or state_dir(self.environ) / TOKEN_FILE
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What is told once the gateway answers."""
+
+    address: Address
+    token_path: Path
+    is_new_token: bool
+
+
+def serve(start: Start, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGINT or SIGTERM; running answers end first, up to ``DRAIN_S`` seconds."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        raise _no_extra() from None
+    uvloop.run(_serve(start, ready))
+
+
+async def _serve(start: Start, ready: Callable[[Ready], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    async with serving(start) as told:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        with _noted(start, told.address):
+            ready(told)
+            await stop.wait()
+
+
+@asynccontextmanager
+async def serving(start: Start) -> AsyncIterator[Ready]:
+    """Serve in this loop until the block ends; the address is answered by then."""
+    try:
+        import uvicorn
+
+        from masterplan.gateway.app import App
+        from masterplan.gateway.guard import Guard
+        from masterplan.gateway.lanebook import LaneBook
+        from masterplan.gateway.protocol import GatewayProtocol
+        from masterplan.gateway.token import Tokens
+        from masterplan.gateway.turn import Desk
+    except ModuleNotFoundError:
+        raise _no_extra() from None
+    tokens = Tokens(start.token_path)
+    listening = _bound(start.port)
+    port = listening.getsockname()[1]
+    async with open_pipe(start.policy, start.environ) as bare, _grouped(bare.ledger) as books:
+        pipe = replace(bare, books=books)
+        desk = Desk(pipe, LaneBook(pipe.router), start.caps)
+        app = App(desk, Guard.on(tokens, port))
+        config = uvicorn.Config(
+            app,
+            http=GatewayProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        server = uvicorn.Server(config)
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            while not server.started:
+                if running.done():
+                    running.result()
+                await asyncio.sleep(0.001)
+            address = Address(f"http://127.0.0.1:{port}", tokens.own)
+            yield Ready(address, start.token_path, tokens.is_new)
+        finally:
+            server.should_exit = True
+            await running
+            await _idle(app)
+
+
+async def _idle(app: App) -> None:
+    """Wait until what was cancelled has settled its rows."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            while app.working:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def _grouped(ledger: Ledger) -> AsyncIterator[Group]:
+    group = Group(ledger)
+    try:
+        yield group
+    finally:
+        await asyncio.to_thread(group.close)
+
+
+def _bound(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise InputError(
+            "gateway.port",
+            f"port {port} of this machine cannot be taken: {error.strerror}",
+            f"127.0.0.1:{port}",
+            "name another by --port, or 0 for any free one",
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+@contextlib.contextmanager
+def _noted(start: Start, address: Address) -> Iterator[None]:
+    """Leave a note where the gateway is, for `masterplan launch`; take it away at the end."""
+    path = state_dir(start.environ) / NOTE_FILE
+    note = {"base_url": address.base_url, "owner": this_owner(), "policy": start.policy.hash}
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(json.dumps(note))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(path.read_text()).get("owner") == this_owner():
+                path.unlink()
+
+
+def find_running(environ: Mapping[str, str], policy: Policy) -> Address | None:
+    """Return the gateway of this user that serves by the same policy, if one runs."""
+    from masterplan.gateway.token import read_token
+
+    path = state_dir(environ) / NOTE_FILE
+    try:
+        note = json.loads(path.read_text())
+        token = read_token(state_dir(environ) / TOKEN_FILE)
+    except (OSError, ValueError, InputError):
+        return None
+    if is_gone(str(note.get("owner"))) or note.get("policy") != policy.hash:
+        return None
+    return Address(str(note["base_url"]), token)
+
+
+def _no_extra() -> InputError:
+    return InputError(
+        "gateway.not_installed",
+        "the gateway's server is not installed",
+        mend="pip install 'masterplan[gateway]'",
+    )
+
+
+__all__ = ["DEFAULT_PORT", "Address", "Ready", "Start", "find_running", "serve", "serving"]

@@ -1,0 +1,115 @@
+"""Who may come in: the gateway's token in a file of mode 0600, and tokens lent to one launch.
+
+Owns the token file and the comparison. A changed file counts within half a second. Must not know
+HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from masterplan.core.errors import InputError
+
+_FRESH_S = 0.5
+_SHORTEST = 16
+LENT_AT_MOST = 1_000
+
+
+class Tokens:
+    """The token of a file and those lent from it. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._clock = clock
+        self.is_new = _ensure_file(path)
+        self._own = b""
+        self._looked_at = -_FRESH_S
+        self._stamp: tuple[int, int, int] | None = None
+        self._lent: dict[str, bytes] = {}
+
+    @property
+    def own(self) -> str:
+        """The token of the file, as it is now."""
+        self._look()
+        return self._own.decode()
+
+    def knows(self, token: str) -> bool:
+        """Tell whether a token opens the gateway; takes equally long for every wrong one."""
+        self._look()
+        given = token.encode(errors="surrogateescape")
+        found = bool(self._own) and hmac.compare_digest(given, self._own)
+        for lent in self._lent.values():
+            found |= hmac.compare_digest(given, lent)
+        return found
+
+    def is_own(self, token: str) -> bool:
+        """Tell whether a token is the file's own: only this one may lend others."""
+        self._look()
+        given = token.encode(errors="surrogateescape")
+        return bool(self._own) and hmac.compare_digest(given, self._own)
+
+    def lend(self) -> tuple[str, str]:
+        """Return the id and the text of a new token, good until it is taken back."""
+        if len(self._lent) >= LENT_AT_MOST:
+            raise InputError("gateway.tokens", f"{LENT_AT_MOST} tokens are lent already")
+        token = f"mp-{secrets.token_urlsafe(24)}"
+        name = hashlib.sha256(token.encode()).hexdigest()[:12]
+        self._lent[name] = token.encode()
+        return name, token
+
+    def take_back(self, name: str) -> bool:
+        """Forget a lent token; False where there is none of this id."""
+        return self._lent.pop(name, None) is not None
+
+    def _look(self) -> None:
+        now = self._clock()
+        if now - self._looked_at < _FRESH_S:
+            return
+        self._looked_at = now
+        try:
+            stat = self.path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if stamp != self._stamp:
+                self._own, self._stamp = read_token(self.path).encode(), stamp
+        except (OSError, InputError):
+            self._own, self._stamp = b"", None  # revoked: nobody comes in by it
+
+
+def read_token(path: Path) -> str:
+    """Return the token of a file; InputError where it holds none."""
+    try:
+        token = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "gateway.no_token", f"the gateway's token cannot be read: {error}", str(path)
+        ) from None
+    if len(token) < _SHORTEST or not token.isprintable():
+        raise InputError(
+            "gateway.no_token",
+            "this file holds no token of the gateway",
+            str(path),
+            "remove it; `masterplan serve` writes a new one",
+        )
+    return token
+
+
+def _ensure_file(path: Path) -> bool:
+    """Write a new token where there is no file; tell whether it was."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
+        read_token(path)
+        return False
+    with os.fdopen(handle, "w") as file:
+        file.write(f"mp-{secrets.token_urlsafe(32)}\n")
+    return True

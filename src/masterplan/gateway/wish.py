@@ -1,0 +1,138 @@
+"""What a client's model name asks for: a role, the policy's own choice, or one model.
+
+Owns the names that mean work instead of a model. Must not decide which model does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from masterplan.catalog import Catalog
+from masterplan.catalog.card import spellings
+from masterplan.core.errors import CatalogError
+from masterplan.core.task import Kind, Need, Role, Task
+from masterplan.dialects.peek import Peek
+from masterplan.policy import Policy
+from masterplan.routing.lane import Lane
+
+OWN = "masterplan/"
+AUTO = "auto"
+ROLES: tuple[Role, ...] = get_args(Role)
+NAMES: tuple[str, ...] = (
+    f"{OWN}{AUTO}",
+    *(f"{OWN}{role}" for role in ROLES),
+    f"{OWN}frontend",
+)
+"""The names a client may ask for instead of a model's, besides those of the policy."""
+
+_KINDS: dict[Role, Kind] = {
+    "planner": "planning",
+    "builder": "codegen",
+    "debugger": "debugging",
+    "reviewer": "review",
+    "researcher": "research",
+    "housekeeper": "auxiliary",
+}
+_AGENTS: dict[str, Role] = {
+    "explore": "researcher",
+    "researcher": "researcher",
+    "codebase_investigator": "researcher",
+    "explorer": "researcher",
+    "plan": "planner",
+    "planner": "planner",
+    "architect": "planner",
+    "reviewer": "reviewer",
+    "review": "reviewer",
+    "debugger": "debugger",
+}
+_LANES: dict[str, Role] = {
+    "plan": "planner",
+    "build": "builder",
+    "compaction": "housekeeper",
+    "auxiliary": "housekeeper",
+}
+_IMAGES = (b'"image"', b'"image_url"', b'"input_image"', b'"inlineData"', b'"inline_data"')
+BYTES_PER_TOKEN = 3.5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for: one ``model``, a ``role`` with its kind, or neither: the lane decides."""
+
+    model: str | None = None
+    role: Role | None = None
+    kind: Kind | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True where the policy chooses, and so may choose anew."""
+        return self.model is None
+
+
+def read_wish(name: str, policy: Policy, catalog: Catalog) -> Wish:
+    """Return what a name asks for; CatalogError with near matches where it means nothing."""
+    plain = spellings(name)[0] if name else ""
+    own = plain.removeprefix(OWN)
+    if plain == AUTO or (plain.startswith(OWN) and own == AUTO):
+        return Wish()
+    if plain.startswith(OWN):
+        if own == "frontend":
+            return Wish(role="builder", kind="frontend")
+        for role in ROLES:
+            if own == role:
+                return Wish(role=role, kind=_KINDS[role])
+    for spelling in dict.fromkeys((name, *spellings(name))):
+        if spelling in policy.models:
+            return Wish(model=spelling)
+    found = catalog.find(name)
+    if found is not None:
+        return Wish(model=found.id)
+    near = [*catalog.near(name), *(own for own in policy.models)][:4]
+    listed = ", ".join((*near, f"{OWN}{AUTO}"))
+    raise CatalogError(
+        "gateway.unknown_model",
+        f"no model is called {name[:200]!r}",
+        mend=f"ask for one of {listed}",
+    )
+
+
+def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
+    """Return the task that a request is, with what the protocol states about it."""
+    role, kind = wish.role, wish.kind
+    if wish.is_open and role is None:
+        role = _role_of(lane)
+        kind = _KINDS[role] if role is not None else None
+        if lane.name == "compaction":
+            kind = "compaction"
+    needs: set[Need] = set()
+    if peek.has_schema:
+        needs.add("structured")
+    if any(mark in body for mark in _IMAGES):
+        needs.add("vision")
+    agent = f":{lane.agent}" if lane.name == "subagent" and lane.agent else ""
+    return Task(
+        text="",
+        kind=kind,
+        needs=frozenset(needs),
+        input_tokens=_rounded(round(len(body) / BYTES_PER_TOKEN)),
+        role=role,
+        model=wish.model,
+        run=lane.session,
+        lane=f"{lane.name}{agent}",
+        purpose=f"{lane.client} {lane.version}".strip()[:120],
+    )
+
+
+def _role_of(lane: Lane) -> Role | None:
+    if lane.name == "subagent":
+        return _AGENTS.get(lane.agent.lower(), "builder")
+    return _LANES.get(lane.name)
+
+
+def _rounded(tokens: int) -> int:
+    """Round up to two binary digits, so that decisions of one lane are asked for alike."""
+    if tokens < 1024:
+        return 1024
+    step = 1 << (tokens.bit_length() - 2)
+    return -(-tokens // step) * step
