@@ -69,7 +69,7 @@ def command(
 
     \b
     --json (with --print): agent, argv, env, unset, files (text by path in the launch's folder),
-    warnings.
+    links (what of yours is linked there), warnings.
     """
     found = find_agent(agent)
     if is_printed or is_json:
@@ -85,16 +85,16 @@ def command(
             wiring = found.wire(address, frame.policy(), place)
             warnings = (*wiring.warnings, *_narrow(frame))
             say((f"notice: {warning}" for warning in warnings), is_stderr=True)
-            _write(folder, wiring.files)
+            _fill(folder, wiring)
             return _run(Launch(found, wiring, place, args))
 
 
 @contextmanager
 def _gateway(frame: Frame) -> Iterator[Address]:
     """Give the gateway's address with a token of this launch, and end both with it."""
-    from masterplan.gateway.serve import ensure_running
+    from masterplan.gateway.running import ensure_running
 
-    running = ensure_running(frame)
+    running = ensure_running(frame.policy(), frame.env, frame.policy_path)
     try:
         yield Address(running.base_url, running.token)
     finally:
@@ -110,13 +110,15 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
+def _fill(folder: Path, wiring: Wiring) -> None:
+    for name, text in wiring.files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+    for name, target in wiring.links.items():
+        (folder / name).symlink_to(target)
 
 
 def _ensure_installed(agent: Agent, args: tuple[str, ...], env: Mapping[str, str]) -> None:
@@ -166,7 +168,7 @@ def _narrow(frame: Frame) -> Iterator[str]:
     """Warn of a window that an agent's own prompt fills before the first word is said."""
     window = limits_of(frame.policy()).context_tokens
     if window < NARROW_TOKENS:
-        yield f"the policy's smallest window is {window} tokens; an agent's own prompt takes ~10,000"
+        yield f"the policy's smallest window is {window} tokens; an agent's prompt takes 10,000"
 
 
 def _past_proxies(env: Mapping[str, str]) -> dict[str, str]:
@@ -188,6 +190,7 @@ def _lines(launch: Launch) -> Iterator[str]:
     for name, text in wiring.files.items():
         yield f"  {launch.place.folder / name}:"
         yield from (f"    {line}" for line in text.splitlines())
+    yield from (f"  {launch.place.folder / k} -> {v}" for k, v in wiring.links.items())
     yield from (f"  notice: {warning}" for warning in wiring.warnings)
 
 
@@ -199,5 +202,6 @@ def _as_json(launch: Launch) -> dict[str, object]:
         "env": dict(wiring.env),
         "unset": list(wiring.unset),
         "files": dict(wiring.files),
+        "links": {name: str(target) for name, target in wiring.links.items()},
         "warnings": list(wiring.warnings),
     }
