@@ -1,0 +1,1 @@
+"""What the peek is made of: the shapes it looks at, what it reads of one turn, and splices."""
