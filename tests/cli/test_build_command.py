@@ -10,6 +10,7 @@ import sysconfig
 import threading
 import time
 import venv
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,12 @@ def test_apply_when_a_file_differs_then_nothing_is_changed(project: Project) -> 
     assert project.call("undo").code == 2
     listed = project.call("undo", "--list", "--json").json["applied"]
     assert listed[0]["written"] == ["pkg/a.py", "tests/test_a.py"]
+    run = listed[0]["run"]
+    assert Path(".masterplan/runs", run).is_dir()
+    age = datetime.now(UTC) - datetime.fromisoformat(listed[0]["applied_at"])
+    assert timedelta(0) <= age < timedelta(minutes=2)
+    told = rf"[0-9a-f]{{12}}: 2 written, 0 deleted \(run {run}, \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\)\n"
+    assert re.fullmatch(told, project.call("undo", "--list").out)
 
 
 def start(project: Project, *args: str) -> subprocess.Popen[str]:

@@ -5,6 +5,7 @@ Owns which run may be applied and the words. Must not write the user's files its
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from masterplan.cli.store import Store
 from masterplan.cli.workshop import drive, ensure_on_branch, open_repo
 from masterplan.core.errors import InputError
 from masterplan.workflow.workspace.apply import apply
+from masterplan.workflow.workspace.undo import Origin
 from masterplan.workflow.workspace.worktree import Repo
 
 
@@ -80,7 +82,7 @@ def apply_report(
     ensure_on_branch(repo)
 
     async def work() -> dict[str, object]:
-        done = apply(repo, commit, base)
+        done = apply(repo, commit, base, origin=Origin(run, time.time()))
         return {
             "run": run,
             "commit": commit,

@@ -5,7 +5,7 @@ Owns which apply is meant and the words. Must not write the user's files itself.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.workshop import open_repo
 from masterplan.core.errors import InputError
-from masterplan.workflow.workspace.apply import list_applied, undo
+from masterplan.workflow.workspace.apply import Applied, list_applied, undo
 
 
 @click.command("undo")
@@ -26,18 +26,16 @@ def command(frame: Frame, apply_id: str | None, is_listed: bool, is_json: bool) 
     """Put back what an APPLY changed; by default the newest one.
 
     \b
-    --json: undone, written, deleted; with --list applied (id, written, deleted, oldest first).
+    --json: undone, written, deleted; with --list applied (id, run, applied_at, written, deleted;
+    oldest first).
     """
     repo = open_repo(Path.cwd())
     known = list_applied(repo)
     if is_listed:
         if is_json:
-            emit_json({"applied": [asdict(one) for one in known]})
+            emit_json({"applied": [_as_json(one) for one in known]})
         else:
-            say(
-                [f"{one.id}: {len(one.written)} written, {len(one.deleted)} deleted"
-                 for one in known] or ["nothing is applied"]
-            )  # fmt: skip
+            say([_line(one) for one in known] or ["nothing is applied"])
         return
     if apply_id is None:
         if not known:
@@ -52,3 +50,26 @@ def command(frame: Frame, apply_id: str | None, is_listed: bool, is_json: bool) 
         say(f"took back {done.id}:")
         say(f"  restored {path}" for path in done.written)
         say(f"  removed {path}" for path in done.deleted)
+
+
+def _line(one: Applied) -> str:
+    when = _when(one)
+    what = f"{len(one.written)} written, {len(one.deleted)} deleted"
+    told = f" (run {one.origin.run}, {when:%Y-%m-%d %H:%M} UTC)" if when else ""
+    return f"{one.id}: {what}{told}"
+
+
+def _as_json(one: Applied) -> dict[str, object]:
+    when = _when(one)
+    return {
+        "id": one.id,
+        "run": one.origin.run or None,
+        "applied_at": when.isoformat(timespec="seconds") if when else None,
+        "written": list(one.written),
+        "deleted": list(one.deleted),
+    }
+
+
+def _when(one: Applied) -> datetime | None:
+    """Return when it was applied; ``None`` where that was not kept."""
+    return datetime.fromtimestamp(one.origin.at, UTC) if one.origin.at else None

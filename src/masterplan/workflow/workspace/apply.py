@@ -18,7 +18,15 @@ from masterplan.spec.path import check_path
 from masterplan.workflow.workspace.beneath import Beneath
 from masterplan.workflow.workspace.git import Change
 from masterplan.workflow.workspace.repo import PRIVATE, make_private_folder
-from masterplan.workflow.workspace.undo import Journal, Move, OnStep, digest, locked
+from masterplan.workflow.workspace.undo import (
+    UNTOLD,
+    Journal,
+    Move,
+    OnStep,
+    Origin,
+    digest,
+    locked,
+)
 from masterplan.workflow.workspace.worktree import Repo
 
 _PLAIN = (0o100644, 0o100755, 0)
@@ -27,11 +35,12 @@ _ID = re.compile(r"[0-9a-f]{12}(-\d+)?")
 
 @dataclass(frozen=True)
 class Applied:
-    """What an apply or undo changed: the apply's id and the paths written and deleted."""
+    """What an apply or undo changed: the apply's id, the paths, and which run's it was when."""
 
     id: str
     written: tuple[str, ...]
     deleted: tuple[str, ...]
+    origin: Origin = UNTOLD
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,14 @@ class Recovered:
     kept: tuple[str, ...]
 
 
-def apply(repo: Repo, run_commit: str, base: str, *, on_step: OnStep = lambda _: None) -> Applied:
+def apply(
+    repo: Repo,
+    run_commit: str,
+    base: str,
+    *,
+    origin: Origin = UNTOLD,
+    on_step: OnStep = lambda _: None,
+) -> Applied:
     """Bring the change from ``base`` to ``run_commit`` onto the user's files, all or nothing.
 
     Raise WorkspaceError, with nothing changed, where a file it touches is not as it was at base.
@@ -60,7 +76,7 @@ def apply(repo: Repo, run_commit: str, base: str, *, on_step: OnStep = lambda _:
         name, taken = run_commit[:12], {journal.id for journal in journals}
         name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10**6))) if n not in taken)
         try:
-            journal = Journal.write(_folder(repo) / name, serial, sides)
+            journal = Journal.write(_folder(repo) / name, serial, sides, origin)
         except OSError as error:
             raise _failed(error) from error
         try:
@@ -219,6 +235,7 @@ def _applied(journal: Journal, *, to_old: bool) -> Applied:
         journal.id,
         tuple(path for path, side in sides if side is not None),
         tuple(path for path, side in sides if side is None),
+        journal.origin,
     )
 
 

@@ -38,6 +38,17 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Which run was applied and when (Unix seconds), for people to tell applies apart."""
+
+    run: str = ""
+    at: float = 0.0
+
+
+UNTOLD = Origin()
+
+
+@dataclass(frozen=True)
 class Journal:
     """One apply's folder under ``.masterplan/undo/``.
 
@@ -48,6 +59,7 @@ class Journal:
     folder: Path
     serial: int
     moves: tuple[Move, ...]
+    origin: Origin = UNTOLD
 
     @property
     def id(self) -> str:
@@ -56,7 +68,10 @@ class Journal:
 
     @staticmethod
     def write(
-        folder: Path, serial: int, sides: dict[Move, tuple[bytes | None, bytes | None]]
+        folder: Path,
+        serial: int,
+        sides: dict[Move, tuple[bytes | None, bytes | None]],
+        origin: Origin,
     ) -> Journal:
         """Write a journal whole and durably, or (OSError) not at all."""
         fresh = folder.with_name(f"{folder.name}.new")
@@ -67,7 +82,8 @@ class Journal:
             for i, (move, (old, new)) in enumerate(sides.items()):
                 _store(fresh / "old" / str(i), old, move.old_mode)
                 _store(fresh / "new" / str(i), new, move.new_mode)
-            manifest = {"serial": serial, "moves": [asdict(move) for move in sides]}
+            moves = [asdict(move) for move in sides]
+            manifest = {"serial": serial, "moves": moves, "origin": asdict(origin)}
             _store(fresh / "manifest.json", json.dumps(manifest).encode(), 0o600)
             _store(fresh / _MOVING, b"", 0o600)
             for name in ("old", "new", "."):
@@ -77,7 +93,7 @@ class Journal:
         except OSError:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
-        return Journal(folder, serial, tuple(sides))
+        return Journal(folder, serial, tuple(sides), origin)
 
     @staticmethod
     def read(folder: Path) -> Journal:
@@ -85,7 +101,7 @@ class Journal:
         try:
             data = json.loads((folder / "manifest.json").read_bytes())
             moves = tuple(Move(**move) for move in data["moves"])
-            return Journal(folder, int(data["serial"]), moves)
+            return Journal(folder, int(data["serial"]), moves, Origin(**data.get("origin", {})))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkspaceError(
                 "undo.damaged", f"this undo journal cannot be read: {error}", str(folder)
