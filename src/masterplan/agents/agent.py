@@ -53,14 +53,16 @@ class Wiring:
     """What starts an agent behind the gateway.
 
     ``argv`` is the program with the arguments that stand before the user's (empty: the user's
-    first word is the program). ``files`` are texts by path in the launch's folder. ``warnings``
-    say what of the user's own settings stands against it.
+    first word is the program). ``files`` are texts by path in the launch's folder, ``links`` what
+    else of the user's is to be found there. ``warnings`` say what of the user's own settings stands
+    against it or is set aside.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     unset: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, Path] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
