@@ -151,7 +151,7 @@ async def _grouped(ledger: Ledger) -> AsyncIterator[Group]:
     try:
         yield group
     finally:
-        await asyncio.to_thread(group.close)
+        await group.close()
 
 
 def _bound(port: int) -> socket.socket:
