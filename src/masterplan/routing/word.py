@@ -43,6 +43,9 @@ LEADS: dict[str, Kind] = {
     "split": "refactor",
     "inline": "refactor",
     "style": "frontend",
+    "center": "frontend",
+    "centre": "frontend",
+    "align": "frontend",
     "scaffold": "boilerplate",
     "bootstrap": "boilerplate",
     "stub": "boilerplate",
@@ -102,10 +105,11 @@ _GROUPS: dict[Kind, dict[float, str]] = {
     "frontend": {
         4: "react, vue, svelte, css, html, tailwind, front-end, frontend, front end, web page, "
         "landing page, responsive, dark mode, jsx, tsx, next.js, stylesheet, user interface, "
-        "angular, web ui, login page, settings page",
+        "angular, web ui, login page, settings page, div, flexbox, the button, the layout",
         2: "ui, ux, component, components, button, buttons, navbar, sidebar, modal, dialog, form, "
         "layout, dashboard, accessibility, aria, animation, mockup, figma, browser, page, "
-        "dropdown, tooltip, carousel, theme, icon, icons, hover, storybook",
+        "dropdown, tooltip, carousel, theme, icon, icons, hover, storybook, center, centre, "
+        "centered, centred, font, footer",
     },
     "boilerplate": {
         4: "boilerplate, scaffold, scaffolding, skeleton, crud, getters and setters, dockerfile, "
@@ -122,8 +126,11 @@ _GROUPS: dict[Kind, dict[float, str]] = {
     },
     "docs": {
         4: "docstring, docstrings, readme, documentation, changelog, api reference, tutorial, "
-        "user guide, release notes, how-to guide, doc comments",
-        2: "docs, document, comments, guide, typo, typos, wording, faq, examples in the",
+        "user guide, release notes, how-to guide, doc comments, typo, typos, misspelling, "
+        "misspelled, misspelt, spelling mistake, spelling mistakes, fix spelling, "
+        "fix the spelling, fix comment, fix comments, fix the comment, fix the comments, "
+        "fix grammar, fix the grammar, fix wording, fix the wording",
+        2: "docs, document, comments, guide, wording, faq, examples in the",
     },
     "research": {
         4: "research, which library, compare libraries, state of the art, literature, "
