@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import traceback
 from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
 from masterplan.core.errors import MasterplanError
+from masterplan.core.message import Request
 from masterplan.core.model import Dialect
+from masterplan.dialects import codec
 from masterplan.gateway.answer import Answer, Send
 from masterplan.gateway.body import GoneError, Receive, read_body
 from masterplan.gateway.count import count_tokens
@@ -23,6 +27,8 @@ from masterplan.gateway.shelf import list_models, show_model
 from masterplan.gateway.token import Tokens
 from masterplan.gateway.turn import Ask, Desk, take_turn
 from masterplan.gateway.verdict import tell_route
+
+_LOG = logging.getLogger("masterplan.gateway")
 
 Verb = Literal["turn", "count", "models", "model", "route", "lend", "take_back", "hello"]
 
@@ -90,6 +96,8 @@ class App:
                 status, body, headers = error_answer(error, dialect)
                 close = {"connection": "close"} if status in (408, 413) else {}
                 await answer.whole(status, body, {**headers, **close})
+        except Exception as error:  # noqa: BLE001 - the door: logged by place, never shown
+            await _told_internal(error, answer, dialect)
         finally:
             self.working -= 1
 
@@ -141,6 +149,21 @@ class App:
     def _ensure_own(self, entry: Entry) -> None:
         if not self.tokens.is_own(entry.token):
             raise RefusedError(403, "gateway.token", "a lent token lends no other")
+
+
+async def _told_internal(error: Exception, answer: Answer, dialect: Dialect) -> None:
+    """Log a fault of ours by its place alone (its text may hold a key), and end the answer."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
+    _LOG.error("internal error: %s at %s", type(error).__name__, place)
+    if answer.is_over:
+        return
+    told = MasterplanError("gateway.internal", f"internal error ({type(error).__name__})")
+    if answer.has_started:
+        writer = codec(dialect).stream_writer(Request("", ()))
+        await answer.end(writer.fail(told.code, told.message))
+    else:
+        await answer.whole(500, codec(dialect).write_error(told, 500))
 
 
 def find_route(method: str, path: str) -> tuple[Verb, Dialect] | None:
