@@ -204,7 +204,7 @@ class BlockWriter:
         if isinstance(part, ToolResult):
             return self._tool_result(part, where)
         if part.dialect == "anthropic":
-            return part.raw
+            return dict(part.raw)
         note_foreign(part, self._losses, where)
         return None
 
@@ -269,7 +269,7 @@ class BlockWriter:
             fields["content"] = blocks
         content = self._losses.notes(part.extra).get("content")
         if content is not None:
-            fields["content"] = content
+            fields["content"] = [*map(dict, content)]
         if part.is_error:
             fields["is_error"] = True
         return self._with(fields, part.cache, part.extra, where)

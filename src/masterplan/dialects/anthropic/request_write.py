@@ -21,6 +21,7 @@ from masterplan.core.message import (
 from masterplan.dialects.anthropic.block import BlockWriter, cache_control
 from masterplan.dialects.anthropic.family import EFFORT_BUDGET, Family, family_of
 from masterplan.dialects.anthropic.request_read import read_thinking
+from masterplan.dialects.caching import limited
 from masterplan.dialects.codec import WireRequest
 from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.loss import Losses
@@ -72,7 +73,9 @@ class _Writer:
         }
         if isinstance(fields["tools"], list):
             fields["tools"] = [tool for tool in fields["tools"] if tool is not None] or None
-        return {**without_none(fields), **extra}
+        body = {**without_none(fields), **extra}
+        limited(body, self.losses)
+        return body
 
     def _max_tokens(self) -> int:
         return self.request.max_output_tokens or DEFAULT_MAX_TOKENS

@@ -11,6 +11,7 @@ from masterplan.dialects.codec import WireRequest
 from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.gemini.family import EFFORT_BUDGET, family_of, level_of
 from masterplan.dialects.gemini.part import DUMMY_SIGNATURE, PartWriter
+from masterplan.dialects.gemini.reference import inlined
 from masterplan.dialects.gemini.request_read import read_thinking
 from masterplan.dialects.gemini.schema import to_gemini
 from masterplan.dialects.loss import Losses
@@ -60,9 +61,7 @@ class _Writer:
             "seed": request.seed,
             "stopSequences": [*request.stop] or None,
             "responseMimeType": None if shape is None else "application/json",
-            "responseJsonSchema": None
-            if shape is None
-            else to_gemini(shape.schema, self.losses, "$.schema"),
+            "responseJsonSchema": None if shape is None else self._schema(shape.schema, "$.schema"),
             "thinkingConfig": self._thinking(raw_thinking),
         }
         fields: dict[str, Json] = {
@@ -123,9 +122,12 @@ class _Writer:
         fields = {
             "name": wire_name(tool.name, "gemini"),
             "description": tool.description or None,
-            "parametersJsonSchema": to_gemini(tool.parameters, self.losses, f"{where}.parameters"),
+            "parametersJsonSchema": self._schema(tool.parameters, f"{where}.parameters"),
         }
         return without_none(fields)
+
+    def _schema(self, schema: Json, where: str) -> Json:
+        return to_gemini(inlined(schema, self.losses, where), self.losses, where)
 
     def _choice(self) -> Json | None:
         choice = self.request.tool_choice

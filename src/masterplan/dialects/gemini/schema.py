@@ -8,7 +8,9 @@ from __future__ import annotations
 from masterplan.core.message import Json
 from masterplan.dialects.loss import Losses
 
-_SILENT = frozenset({"$schema", "$comment", "examples", "deprecated", "readOnly", "writeOnly"})
+_SILENT = frozenset(
+    {"$anchor", "$comment", "$id", "$schema", "examples", "deprecated", "readOnly", "writeOnly"}
+)
 """Annotations: leaving them out changes no answer."""
 
 _DROPPED = frozenset(
