@@ -216,3 +216,27 @@ def test_check_when_spec_is_valid_then_never_raises(spec: Spec, facts: Facts | N
     verdict = check(spec, facts)
     assert all(problem.mend for problem in (*verdict.problems, *verdict.warnings))
     assert check(spec, facts) == verdict
+
+
+def test_check_when_an_acceptance_is_red_then_one_line_of_its_output_tells_why() -> None:
+    output = (
+        "exit status 1\n" + 'Traceback (most recent call last):\n  File "x.py", line 8\n' * 40
+        + "ModuleNotFoundError: No module named 'tests.test_writer'\n\n---\nRan 4 tests\n\nFAILED\n"
+    )  # fmt: skip
+    problems = check(whole_spec(), _facts({"a5": BaseResult("fail", output)})).problems
+    (found,) = [problem for problem in problems if problem.code == "spec.not_green"]
+    assert "\n" not in found.message
+    assert found.message.endswith(": ModuleNotFoundError: No module named 'tests.test_writer'")
+
+
+def test_check_when_no_file_is_as_it_was_then_told_once_that_it_is_another_repository() -> None:
+    seen = [{"path": "setup.cfg", "sha": "d" * 40}, {"path": "README.md", "sha": "e" * 40}]
+    data = changed("base.files_read", seen)
+    spec = seal(parse_spec(json.dumps(data)))
+    problems = check(spec, good_facts(file_shas={"README.md": "f" * 40})).problems
+    (found,) = [problem for problem in problems if problem.code == "spec.file_moved"]
+    assert "none of the 2 files" in found.message
+    assert "Go to the repository" in found.mend
+    some = check(spec, good_facts(file_shas={"setup.cfg": "d" * 40})).problems
+    moved = [problem.where for problem in some if problem.code == "spec.file_moved"]
+    assert moved == ["base.files_read[1]"]

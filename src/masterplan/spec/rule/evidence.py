@@ -5,11 +5,15 @@ Owns the comparison of what the spec says with what was found. Must not know how
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from masterplan.core.errors import Problem
 from masterplan.spec.facts import Facts
 from masterplan.spec.schema import Acceptance, Spec
+
+_BRIEF_CHARS = 160
+_ERROR = re.compile(r"^(?:E\s+)?(\w[\w.]*(?:Error|Exception|Failure)\b.*)$", re.MULTILINE)
 
 
 def base_commit_unchanged(spec: Spec, facts: Facts) -> list[Problem]:
@@ -25,12 +29,17 @@ def base_commit_unchanged(spec: Spec, facts: Facts) -> list[Problem]:
 def files_unchanged(spec: Spec, facts: Facts) -> list[Problem]:
     """The files the plan read or changes are still what the planner saw."""
     now = facts.file_shas or {}
+    seen = list(_seen_files(spec))
+    moved = {path: place for place, path, sha in reversed(seen) if now.get(path) != sha}
+    if len(moved) > 1 and len(moved) == len({path for _, path, _ in seen}):
+        message = f"none of the {len(moved)} files that the plan saw is here as it was"
+        mend = "Go to the repository that it was planned in, or plan again in this one."
+        return [Problem("spec.file_moved", message, "base.files_read", mend)]
     found = []
-    for place, path, sha in _seen_files(spec):
-        if now.get(path) != sha:
-            state = "has changed" if path in now else "is gone"
-            message = f"{path!r} {state} since the plan was made"
-            found.append(Problem("spec.file_moved", message, place, "Plan again on this base."))
+    for path, place in reversed(moved.items()):
+        state = "has changed" if path in now else "is gone"
+        message = f"{path!r} {state} since the plan was made"
+        found.append(Problem("spec.file_moved", message, place, "Plan again on this base."))
     return found
 
 
@@ -62,7 +71,7 @@ def phases_hold(spec: Spec, facts: Facts) -> list[Problem]:
     for place, item in _acceptance(spec):
         result = results.get(item.id)
         state = result.state if result is not None else "not_run"
-        detail = result.detail.strip()[-200:] if result is not None else ""
+        detail = _brief(result.detail) if result is not None else ""
         if state == "not_run":
             message = f"acceptance {item.id!r} was not run on the base"
             mend = "Run the gate again where its command can be run."
@@ -100,10 +109,18 @@ def packages_exist(spec: Spec, facts: Facts) -> list[Problem]:
 
 
 def _unresolved(place: str, command: str, detail: str) -> Problem:
-    because = f": {detail.strip()[-200:]}" if detail.strip() else ""
+    because = f": {_brief(detail)}" if detail.strip() else ""
     message = f"the command {command[:80]!r} cannot start here{because}"
     mend = "Use a program that is installed, for example `python -m pytest -q tests/test_x.py`."
     return Problem("spec.unresolved", message, place, mend)
+
+
+def _brief(detail: str) -> str:
+    """Return the one line of an output that tells most: its first error, else its last line."""
+    found = _ERROR.search(detail)
+    lines = detail.strip().splitlines() or [""]
+    line = " ".join((found[1] if found else lines[-1]).split())
+    return line if len(line) <= _BRIEF_CHARS else f"{line[:_BRIEF_CHARS]}…"
 
 
 def _acceptance(spec: Spec) -> Iterator[tuple[str, Acceptance]]:
