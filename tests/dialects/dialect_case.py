@@ -23,7 +23,7 @@ from masterplan.core.model import Dialect
 from masterplan.core.usage import Usage
 from masterplan.dialects import codec, unfold
 
-DIALECTS: tuple[Dialect, ...] = ("anthropic", "openai_chat", "gemini")
+DIALECTS: tuple[Dialect, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
 
 texts = st.text(min_size=1, max_size=40)
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,20}", fullmatch=True)

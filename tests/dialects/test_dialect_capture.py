@@ -32,6 +32,8 @@ def _dialect(path: str) -> Dialect | None:
         return "anthropic"
     if path.endswith("/chat/completions"):
         return "openai_chat"
+    if path.endswith("/responses"):
+        return "openai_responses"
     return "gemini" if "enerateContent" in path else None
 
 
@@ -75,7 +77,7 @@ def comparable(request: Request) -> Request:
 
 
 @pytest.mark.parametrize(("dialect", "capture"), ALL)
-@pytest.mark.parametrize("target", ["anthropic", "openai_chat", "gemini"])
+@pytest.mark.parametrize("target", ["anthropic", "openai_chat", "openai_responses", "gemini"])
 def test_capture_when_carried_to_another_dialect_is_read_there(
     dialect: Dialect, capture: dict[str, Any], target: Dialect
 ) -> None:

@@ -62,6 +62,8 @@ EFFORTS: list[tuple[Dialect, str, Effort, dict[str, Any]]] = [
     ("openai_chat", "gpt-5.4", "none", {"reasoning_effort": "none"}),
     ("openai_chat", "gpt-5.4", "max", {"reasoning_effort": "xhigh"}),
     ("openai_chat", "o3", "max", {"reasoning_effort": "high"}),
+    ("openai_responses", "gpt-5.4", "none", {"reasoning": {"effort": "none"}}),
+    ("openai_responses", "gpt-6-sol", "max", {"reasoning": {"effort": "xhigh"}}),
     (
         "gemini",
         "gemini-3.1-pro-preview",
@@ -85,7 +87,7 @@ def test_effort_when_written_takes_the_form_of_the_model(
     body, _ = wire(dialect, Request(model, (HI,), effort=effort, max_output_tokens=20_000))
     fields = body["generationConfig"] if dialect == "gemini" else body
     assert {name: fields.get(name) for name in wanted} == wanted
-    assert not {"thinking", "output_config", "reasoning_effort"} & (set(fields) - set(wanted))
+    assert not {"thinking", "output_config", "reasoning_effort", "reasoning"} & (set(fields) - set(wanted))
 
 
 def test_effort_when_it_has_no_equal_is_reported() -> None:
@@ -160,7 +162,7 @@ def test_schema_when_gemini_does_not_take_a_keyword_reports_it() -> None:
     assert losses == ["schema keyword exclusiveMinimum"]
 
 
-@pytest.mark.parametrize("dialect", ["openai_chat", "gemini"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "gemini"])
 def test_tool_name_when_too_long_is_shortened_and_comes_back(dialect: Dialect) -> None:
     name = "mcp__" + "server_" * 12 + "tool"
     request = Request("m", (HI,), tools=(Tool(name, "", CLOSED),))
@@ -261,7 +263,7 @@ def test_tool_arguments_when_they_are_broken_never_stop_the_conversation(dialect
     turns = (HI, Message("assistant", (ToolCall("c", "f", '{"a":'),)), result)
     body, losses = wire(dialect, Request("m", turns))
     assert '{\\"a\\":' in json.dumps(body)
-    assert dialect == "openai_chat" or losses == ["tool arguments that are not a JSON object"]
+    assert dialect.startswith("openai") or losses == ["tool arguments that are not a JSON object"]
 
 
 def test_extras_when_the_dialect_is_another_are_reported_one_by_one() -> None:
@@ -297,6 +299,23 @@ BAD: list[tuple[Dialect, str, str]] = [
         "messages[0].content",
     ),
     ("openai_chat", '{"messages":[]}', "`model` is missing"),
+    ("openai_responses", '{"input":"hi"}', "`model` is missing"),
+    ("openai_responses", '{"model":"m","input":7}', "a list, got a number - at `$.input`"),
+    (
+        "openai_responses",
+        '{"model":"m","input":[{"type":"function_call_output","output":"x"}]}',
+        "`call_id` is missing - at `$.input[0]`",
+    ),
+    (
+        "openai_responses",
+        '{"model":"m","input":[{"role":"robot","content":"x"}]}',
+        "one of system, developer, user, assistant",
+    ),
+    (
+        "openai_responses",
+        '{"model":"m","input":[{"role":"user","content":[{"type":"input_text"}]}]}',
+        "`text` is missing - at `$.input[0].content[0]`",
+    ),
     ("gemini", '{"contents":[{"parts":[{"functionCall":{}}]}]}', "`name` is missing"),
     ("gemini", "{}", "`contents` is missing"),
 ]

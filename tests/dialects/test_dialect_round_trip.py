@@ -13,7 +13,12 @@ from masterplan.core.message import Loss, Media, Message, Request, Response, Tex
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec, collect, unfold
 
-MODELS = {"anthropic": "claude-haiku-4-5", "openai_chat": "some-model", "gemini": "gemini-2.5-pro"}
+MODELS = {
+    "anthropic": "claude-haiku-4-5",
+    "openai_chat": "some-model",
+    "openai_responses": "some-model",
+    "gemini": "gemini-2.5-pro",
+}
 
 
 def rewritten(dialect: Dialect, request: Request) -> tuple[Request, tuple[Loss, ...]]:
@@ -32,7 +37,7 @@ def comparable(request: Request, lost: set[str]) -> Request:
         tools = [replace(tool, is_strict=False) for tool in tools]
     names = {name for name in ("seed", "top_k") if name in lost}
     shape = request.schema and replace(request.schema, is_strict=True, name="answer")
-    cleared = {name: None for name in names}
+    cleared = {name: None for name in names} | ({"stop": ()} if "stop" in lost else {})
     return replace(
         request, messages=tuple(turns), tools=tuple(tools), schema=shape, extra={}, **cleared
     )

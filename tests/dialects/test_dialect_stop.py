@@ -28,6 +28,10 @@ MATRIX: list[tuple[Dialect, str, Stop]] = [
     ("openai_chat", "function_call", "tool_use"),
     ("openai_chat", "content_filter", "refusal"),
     ("openai_chat", "something_new", "other"),
+    ("openai_responses", "completed", "end_turn"),
+    ("openai_responses", "max_output_tokens", "max_tokens"),
+    ("openai_responses", "content_filter", "refusal"),
+    ("openai_responses", "something_new", "other"),
     ("gemini", "STOP", "end_turn"),
     ("gemini", "MAX_TOKENS", "max_tokens"),
     ("gemini", "SAFETY", "refusal"),
@@ -43,13 +47,23 @@ MATRIX: list[tuple[Dialect, str, Stop]] = [
     ("gemini", "OTHER", "other"),
     ("gemini", "SOMETHING_NEW", "other"),
 ]
-FIELDS = {"anthropic": "stop_reason", "openai_chat": "finish_reason", "gemini": "finishReason"}
+FIELDS = {
+    "anthropic": "stop_reason",
+    "openai_chat": "finish_reason",
+    "openai_responses": "",  # status and reason stand apart
+    "gemini": "finishReason",
+}
 
 
 def with_reason(body: bytes, dialect: Dialect, reason: str) -> bytes:
     """The body, with this reason wherever the dialect says one."""
 
     def change(value: Any) -> Any:
+        if isinstance(value, dict) and value.get("status") == "completed" and "output" in value:
+            if reason == "completed":
+                return value
+            details = {"reason": reason}
+            return {**value, "status": "incomplete", "incomplete_details": details}
         if isinstance(value, dict):
             return {
                 k: reason if k == FIELDS[dialect] and v is not None else change(v)

@@ -145,6 +145,7 @@ def test_writer_when_it_fails_says_so_in_a_way_its_own_reader_sees(dialect: Dial
 REQUESTS: dict[Dialect, bytes] = {
     "anthropic": b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}',
     "openai_chat": b'{"model":"m","messages":[{"role":"user","content":"hi"}]}',
+    "openai_responses": b'{"model":"m","input":"hi"}',
     "gemini": b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}',
 }
 

@@ -47,6 +47,22 @@ CASES: list[tuple[Dialect, dict[str, Any], Usage]] = [
         Usage(9, 1, 4, source="reported"),
     ),
     (
+        "openai_responses",
+        {
+            "input_tokens": 160,
+            "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 50},
+            "output_tokens": 7,
+            "output_tokens_details": {"reasoning_tokens": 3},
+            "total_tokens": 167,
+        },
+        Usage(160, 7, 100, 50, reasoning_tokens=3, source="reported"),
+    ),
+    (
+        "openai_responses",
+        {"input_tokens": 9, "output_tokens": 1},
+        Usage(9, 1, source="reported"),
+    ),
+    (
         "gemini",
         {
             "promptTokenCount": 110,
@@ -58,7 +74,12 @@ CASES: list[tuple[Dialect, dict[str, Any], Usage]] = [
         Usage(116, 7, 100, reasoning_tokens=3, source="reported"),
     ),
 ]
-FIELD = {"anthropic": "usage", "openai_chat": "usage", "gemini": "usageMetadata"}
+FIELD = {
+    "anthropic": "usage",
+    "openai_chat": "usage",
+    "openai_responses": "usage",
+    "gemini": "usageMetadata",
+}
 
 
 @pytest.mark.parametrize(("dialect", "raw", "usage"), CASES)

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_SPOKEN: tuple[Dialect, ...] = ("anthropic", "openai_chat", "gemini")
+_SPOKEN: tuple[Dialect, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
 
 
 def codec(name: Dialect) -> DialectCodec:

@@ -34,12 +34,12 @@ def collect(events: Iterable[StreamEvent]) -> Response:
     Raises ``ProviderError`` where it ends with ``Failed``, ``DialectError`` where it has no end.
     """
     started: Started | None = None
-    parts: dict[int, _Growing] = {}
+    parts: dict[int, Growing] = {}
     for event in events:
         if isinstance(event, Started):
             started = event
         elif isinstance(event, PartStarted):
-            parts[event.index] = _Growing(event.part)
+            parts[event.index] = Growing(event.part)
         elif isinstance(event, PartDelta):
             parts[event.index].add(event)
         elif isinstance(event, Failed):
@@ -72,7 +72,7 @@ def _unfold_part(index: int, part: Part) -> Iterator[StreamEvent]:
     yield PartEnded(index)
 
 
-def _response(started: Started | None, parts: dict[int, _Growing], finished: Finished) -> Response:
+def _response(started: Started | None, parts: dict[int, Growing], finished: Finished) -> Response:
     if started is None:
         raise DialectError("dialect.no_start", "the stream has no first event")
     return Response(
@@ -86,7 +86,7 @@ def _response(started: Started | None, parts: dict[int, _Growing], finished: Fin
     )
 
 
-class _Growing:
+class Growing:
     """A part and the texts that came for it, joined once at the end."""
 
     def __init__(self, part: Part) -> None:

@@ -11,7 +11,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from masterplan.core.message import Part, PartStarted, Request, Response, StreamEvent, ToolCall
+from masterplan.core.message import (
+    Extra,
+    Part,
+    PartStarted,
+    Request,
+    Response,
+    StreamEvent,
+    ToolCall,
+)
 from masterplan.core.model import Dialect
 
 _NAME: dict[Dialect, re.Pattern[str]] = {
@@ -53,33 +61,44 @@ def made_id(*seeds: str) -> str:
 
 
 class NameMap:
-    """The way back from a dialect's tool names to the ones the client sent."""
+    """The way back from a dialect's tool names to the ones the client sent.
+
+    What a tool's ``_call`` note says of its calls (that they are free text, their namespace) is
+    put on them, so that the client's dialect writes them as the client expects.
+    """
 
     def __init__(self, names: Iterable[str], dialect: Dialect) -> None:
         pairs = {wire_name(name, dialect): name for name in names}
         self._back = {wire: name for wire, name in pairs.items() if wire != name}
+        self._forms: dict[str, Extra] = {}
 
     @classmethod
     def of(cls, request: Request, dialect: Dialect) -> NameMap:
         """Return the map for the tools of one request."""
-        return cls((tool.name for tool in request.tools), dialect)
+        found = cls((tool.name for tool in request.tools), dialect)
+        for tool in request.tools:
+            for owner, fields in tool.extra.items():
+                if "_call" in fields:
+                    found._forms[tool.name] = {owner: {"_call": fields["_call"]}}
+        return found
 
     def response(self, response: Response) -> Response:
         """Return the response with the client's tool names."""
-        if not self._back:
+        if not self._back and not self._forms:
             return response
         return replace(response, parts=tuple(self._part(part) for part in response.parts))
 
     def event(self, event: StreamEvent) -> StreamEvent:
         """Return the event with the client's tool names."""
-        if self._back and isinstance(event, PartStarted):
+        if (self._back or self._forms) and isinstance(event, PartStarted):
             return replace(event, part=self._part(event.part))
         return event
 
     def _part(self, part: Part) -> Part:
-        if isinstance(part, ToolCall):
-            return replace(part, name=self._back.get(part.name, part.name))
-        return part
+        if not isinstance(part, ToolCall):
+            return part
+        name = self._back.get(part.name, part.name)
+        return replace(part, name=name, extra={**self._forms.get(name, {}), **part.extra})
 
 
 def _digest(text: str) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from masterplan.core.errors import DialectError, MasterplanError, ProviderError
-from masterplan.core.message import Json
-from masterplan.dialects.fault import Wording, provider_error
-from masterplan.dialects.wire import dump_json, parse_json
+from masterplan.core.message import Failed, Json
+from masterplan.dialects.fault import Wording, is_known, provider_error, stream_code
+from masterplan.dialects.wire import Node, dump_json, parse_json
 
 _TYPES: dict[int, str] = {
     400: "invalid_request_error",
@@ -62,6 +62,16 @@ def write(error: MasterplanError, status: int) -> bytes:
 def type_of(status: int) -> str:
     """Return the type of an error with this status."""
     return _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+
+
+def failed(node: Node) -> Failed:
+    """Read an error that comes inside an answer or a stream."""
+    if not isinstance(node.value, dict):
+        return Failed("provider.server_error", str(node.value), node.value)
+    kinds = [str(node.value.get(name) or "") for name in ("code", "type")]
+    kind = next((kind for kind in kinds if is_known(kind)), kinds[1] or kinds[0] or "server_error")
+    message = str(node.value.get("message") or "the provider gave no message")
+    return Failed(stream_code(kind, message), message, node.value)
 
 
 def error_object(kind: str, message: str, code: str) -> dict[str, Json]:

@@ -20,9 +20,9 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
-from masterplan.dialects.fault import is_known, stream_code
 from masterplan.dialects.loss import kept
 from masterplan.dialects.names import made_id
+from masterplan.dialects.openai.fault import failed
 from masterplan.dialects.openai_chat.request_read import signature_of
 from masterplan.dialects.openai_chat.response import parse_usage, read_stop
 from masterplan.dialects.openai_chat.think import ThinkSplitter, thinks_inline
@@ -54,7 +54,7 @@ class ChatDecoder:
         fields = Node(parse_json(event.data)).fields()
         error = fields.take("error")
         if error is not None:
-            return [_failure(error)]
+            return [failed(error)]
         events = self._start(fields)
         usage = fields.take("usage")
         if usage is not None:
@@ -205,16 +205,6 @@ def _refuse_late(node: Node) -> None:
     """Raise where content comes behind the finish reason; empty deltas there are usual."""
     if any(node.object().get(name) for name in ("content", "tool_calls")):
         raise _mistake("content came behind the finish reason")
-
-
-def _failure(node: Node) -> Failed:
-    if not isinstance(node.value, dict):
-        return Failed("provider.server_error", str(node.value), node.value)
-    fields = node.value
-    kinds = [str(fields.get(name) or "") for name in ("code", "type")]
-    kind = next((kind for kind in kinds if is_known(kind)), kinds[1] or kinds[0] or "server_error")
-    message = str(fields.get("message") or "the provider gave no message")
-    return Failed(stream_code(kind, message), message, node.value)
 
 
 def _mistake(what: str) -> DialectError:
