@@ -13,7 +13,7 @@ from masterplan.providers import AttemptResult, Caller, Endpoint, Limits, Regist
 from masterplan.providers.call import Nature
 from masterplan.providers.fake import FakeProvider, Script
 
-DIALECTS: tuple[Dialect, ...] = ("anthropic", "openai_chat", "gemini")
+DIALECTS: tuple[Dialect, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
 CANARY = "sk-canary-0123456789abcdef"
 HI = Request("some-model", (Message("user", (Text("hi"),)),), max_output_tokens=2_000)
 WITH_TOOL = Request(

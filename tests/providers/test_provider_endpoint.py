@@ -154,7 +154,12 @@ async def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("dialect", "header"),
-    [("anthropic", "x-api-key"), ("openai_chat", "authorization"), ("gemini", "x-goog-api-key")],
+    [
+        ("anthropic", "x-api-key"),
+        ("openai_chat", "authorization"),
+        ("openai_responses", "authorization"),
+        ("gemini", "x-goog-api-key"),
+    ],
 )
 async def test_key_travels_in_its_dialects_header_alone(dialect: Dialect, header: str) -> None:
     async with calling((), dialect) as (caller, fake):

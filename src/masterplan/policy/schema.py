@@ -73,12 +73,14 @@ class ModelEntry(_Table):
     tier: Tier | None = None
     abilities: frozenset[Need] | None = None
     is_free: bool | None = None
+    also: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    """The same model at other providers, asked in this order when this one is out."""
 
 
 Model = Annotated[ModelEntry, BeforeValidator(_named)]
 
 
-Spoken = Literal["anthropic", "openai_chat", "gemini"]
+Spoken = Literal["anthropic", "openai_chat", "openai_responses", "gemini"]
 """The dialects that there is a translation for: a server that speaks another cannot be called."""
 
 
@@ -209,6 +211,18 @@ class Policy(_Table):
         name, effort = split_rung(text)
         written = alias_end(name, {key: entry.id for key, entry in self.models.items()})
         return Rung(self.shelf.card(written).id, effort)
+
+    def also(self, model: str) -> tuple[str, ...]:
+        """Return the ids under which other providers have the model of this id."""
+        return self._others.get(model, ())
+
+    @cached_property
+    def _others(self) -> dict[str, tuple[str, ...]]:
+        return {
+            self.rung(name).model: tuple(self.rung(other).model for other in entry.also)
+            for name, entry in self.models.items()
+            if entry.also
+        }
 
     def floor(self, kind: Kind) -> str | None:
         """Return the id of the model below which a kind may not go, or ``None``.

@@ -1,4 +1,4 @@
-"""The scripted provider: real HTTP on loopback in three dialects, and the oracle for the bill.
+"""The scripted provider: real HTTP on loopback in four dialects, and the oracle for the bill.
 
 Ships in the package so that policies can be tried without keys; ``python -m
 masterplan.providers.fake`` runs it alone. Must not be used by the product itself.
@@ -59,7 +59,8 @@ class FakeProvider:
         self, provider: str, dialect: Dialect, *, key_env: tuple[str, ...] = ()
     ) -> Endpoint:
         """Return the endpoint under which a registry finds this provider."""
-        base_url = f"{self.base_url}/v1" if dialect == "openai_chat" else self.base_url
+        is_openai = dialect in ("openai_chat", "openai_responses")
+        base_url = f"{self.base_url}/v1" if is_openai else self.base_url
         return Endpoint(provider, dialect, base_url, key_env, is_local=not key_env)
 
     async def __aenter__(self) -> FakeProvider:
@@ -71,6 +72,8 @@ class FakeProvider:
                 web.post("/v1/messages", self._anthropic),
                 web.post("/v1/chat/completions", self._openai_chat),
                 web.post("/chat/completions", self._openai_chat),
+                web.post("/v1/responses", self._openai_responses),
+                web.post("/responses", self._openai_responses),
                 web.post("/{version}/models/{rest:.+}", self._gemini),
             ]
         )
@@ -101,6 +104,9 @@ class FakeProvider:
 
     async def _openai_chat(self, http: web.Request) -> web.StreamResponse:
         return await self._serve(http, "openai_chat")
+
+    async def _openai_responses(self, http: web.Request) -> web.StreamResponse:
+        return await self._serve(http, "openai_responses")
 
     async def _gemini(self, http: web.Request) -> web.StreamResponse:
         return await self._serve(http, "gemini")

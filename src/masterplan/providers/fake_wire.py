@@ -23,6 +23,7 @@ from masterplan.core.message import (
 from masterplan.core.model import Dialect
 from masterplan.core.usage import Usage
 from masterplan.dialects import codec, unfold
+from masterplan.dialects.names import NameMap
 from masterplan.dialects.size import estimate_input_tokens
 from masterplan.providers.fake_script import Received, Reply
 
@@ -36,7 +37,9 @@ def response_of(received: Received, reply: Reply, number: int) -> Response:
     has_call = any(isinstance(part, ToolCall) for part in parts)
     stop = reply.stop or ("tool_use" if has_call else "end_turn")
     model = reply.model or received.model
-    return Response(f"fake_{number}", model, parts, stop, usage_of(received.request, reply, parts))
+    usage = usage_of(received.request, reply, parts)
+    answer = Response(f"fake_{number}", model, parts, stop, usage)
+    return NameMap.of(received.request, received.dialect).response(answer)
 
 
 def usage_of(request: Request, reply: Reply, parts: tuple[Part, ...]) -> Usage:
@@ -102,8 +105,9 @@ def _small_pieces(events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
 def _without_usage(body: Json) -> bytes:
     for name in _USAGE_FIELDS:
         body.pop(name, None)
-    if isinstance(body.get("message"), dict):
-        body["message"].pop("usage", None)
+    for name in ("message", "response"):
+        if isinstance(body.get(name), dict):
+            body[name].pop("usage", None)
     return json.dumps(body).encode()
 
 
