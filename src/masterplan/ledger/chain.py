@@ -14,14 +14,48 @@ Value = str | int | float | None
 
 GENESIS = "0" * 64
 
-_write = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_MOST = 4_096
+_LONG = 512
+"""So many texts are kept as they were written, none of them of more characters than this."""
 
 
 def link(previous: str, table: str, values: Sequence[Value]) -> str:
-    """Return the hash of an entry; raises TypeError or ValueError for what no entry can hold."""
-    return sha256(_write([previous, table, *values]).encode()).hexdigest()
+    """Return the hash of an entry; raises TypeError or ValueError for what no entry can hold.
+
+    What is hashed is the JSON array of all three in one line, without spaces, in ASCII.
+    """
+    known = _written.get
+    texts = ",".join([known(value) or _write(value) for value in values])
+    return sha256(f'["{previous}","{table}",{texts}]'.encode("ascii")).hexdigest()
 
 
 def digest(text: str) -> str:
     """Return the hash by which a long text is referred to."""
     return sha256(text.encode()).hexdigest()
+
+
+def _write(value: Value) -> str:
+    """Return a value as JSON; texts and times come again and again, so they are kept."""
+    if value is None:
+        return "null"
+    if type(value) is int:
+        return str(value)
+    if type(value) is float and value > 0:
+        return _times.get(value) or _keep(_times, value)
+    if type(value) is str and len(value) <= _LONG:
+        return _keep(_written, value)
+    return _json(value)
+
+
+def _keep(kept: dict[Value, str], value: Value) -> str:
+    if len(kept) >= _MOST:
+        kept.clear()
+    kept[value] = text = _json(value)
+    return text
+
+
+_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_written: dict[Value, str] = {}
+"""Only texts, for a number equals others that are written differently."""
+
+_times: dict[Value, str] = {}

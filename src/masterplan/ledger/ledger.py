@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +30,14 @@ from masterplan.ledger.record import (
 )
 from masterplan.ledger.schema import SCHEMA_VERSION
 from masterplan.ledger.store import Store, make_file
+from masterplan.ledger.tx import Tx
 from masterplan.ledger.verify import ensure_tail, find_problems
+
+Movement = Intent | tuple[str, Settlement]
+"""A call to reserve for, or an attempt to settle."""
+
+Result = str | Exception | None
+"""The attempt's id of a reservation, nothing of a settlement, or why it was refused."""
 
 SMALL_BYTES = 1_000_000
 """A ledger up to this size is checked whole whenever it is opened: about 30 ms."""
@@ -131,6 +138,33 @@ class Ledger:
         """
         with self._store.write() as tx:
             books.settle(tx, attempt, settlement, self._clock())
+
+    def together(self, movements: Sequence[Movement]) -> list[Result]:
+        """Reserve and settle in this order, with one commit for all; return what each came to.
+
+        A movement that is refused comes to its error and leaves the others alone. Raises
+        LedgerError where nothing could be made durable; then none of them took place.
+        """
+        results: list[Result] = []
+        with self._store.write() as tx:
+            now = float(self._clock())
+            for movement in movements:
+                before = tx.seq
+                try:
+                    results.append(self._move(tx, movement, now))
+                except BudgetError as refusal:
+                    results.append(refusal)  # what had expired stays released
+                except (LedgerError, TypeError, ValueError, AttributeError) as error:
+                    if tx.seq != before:
+                        raise
+                    results.append(error)
+        return results
+
+    def _move(self, tx: Tx, movement: Movement, now: float) -> str | None:
+        if isinstance(movement, Intent):
+            return books.reserve(tx, movement, now, self._owner)
+        books.settle(tx, *movement, now)
+        return None
 
     def recover(self, *, live_owner: Callable[[str], bool] | None = None) -> list[str]:
         """Mark open attempts of dead processes as unknown; return their ids.
