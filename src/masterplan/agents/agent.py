@@ -97,8 +97,16 @@ class Agent(Protocol):
 def read_json(path: Path) -> Mapping[str, Json]:
     """Return a settings file's object; empty where there is none or it is no JSON object."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return json_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        return {}
+
+
+def json_object(text: str) -> Mapping[str, Json]:
+    """Return a text's JSON object; empty where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -91,7 +91,7 @@ def _models(policy: Policy) -> dict[str, str]:
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(limits.max_output_tokens),
     }
     for alias, role in ROLE_OF_ALIAS.items():
-        named = alias if alias in policy.models else f"masterplan/{role}"
+        named = policy.rung(alias).model if alias in policy.models else f"masterplan/{role}"
         env[f"ANTHROPIC_DEFAULT_{alias.upper()}_MODEL"] = named
     return env
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from masterplan.agents.agent import TOKEN_ENV, Address, Definitions, Place, Scope, Wiring, merge
+from masterplan.agents.agent import (
+    TOKEN_ENV,
+    Address,
+    Definitions,
+    Place,
+    Scope,
+    Wiring,
+    json_object,
+    merge,
+)
 from masterplan.agents.limits import AUTO, MODELS, limits_of
 from masterplan.agents.markdown import front_matter
 from masterplan.agents.subagent import Subagent
@@ -43,11 +52,7 @@ class OpenCode:
                 }
             },
         }
-        content = place.env.get("OPENCODE_CONFIG_CONTENT", "")
-        try:
-            theirs = json.loads(content) if content else {}
-        except ValueError:
-            theirs = {}
+        theirs = json_object(place.env.get("OPENCODE_CONFIG_CONTENT", ""))
         env = {
             TOKEN_ENV: gateway.token,
             "OPENCODE_CONFIG_CONTENT": json.dumps(merge(theirs, own)),

@@ -29,6 +29,8 @@ SAMPLE = Address("http://127.0.0.1:PORT", "TOKEN")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 LOOPBACK = "127.0.0.1,localhost"
 NARROW_TOKENS = 32_000
+FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that only we are told of; Ctrl-C the terminal tells the child too."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def command(
         emit_json(_as_json(shown)) if is_json else say(_lines(shown))
         return 0
     frame.ensure_policy_is_meant()
-    with _folder() as folder:
+    with _told_to_end(), _folder() as folder:
         place = Place(frame.env, Path.cwd(), folder)
         _ensure_installed(found, args, frame.env)
         with _gateway(frame) as address:
@@ -99,6 +101,21 @@ def _gateway(frame: Frame) -> Iterator[Address]:
         yield Address(running.base_url, running.token)
     finally:
         running.close()
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Let a signal end us as Ctrl-C does, so that what was made is taken away."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in FORWARDED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -155,7 +172,7 @@ def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
         child.send_signal(number)
 
     before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in FORWARDED:
         before[number] = signal.signal(number, forward)
     try:
         yield

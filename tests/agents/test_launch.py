@@ -1,0 +1,142 @@
+"""``masterplan launch``: the child gets the gateway, its exit code is ours, nothing is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_case import POLICY
+
+REPORT = """
+import json, os, pathlib, sys, urllib.request
+token, url = os.environ["MASTERPLAN_TOKEN"], os.environ["MASTERPLAN_GATEWAY"]
+asked = urllib.request.Request(url + "/v1/models", headers={"authorization": "Bearer " + token})
+models = json.load(urllib.request.urlopen(asked))
+pathlib.Path("report.json").write_text(json.dumps({
+    "token": token, "url": url, "path": os.environ["PYTHONPATH"], "models": len(models["data"]),
+    "helper": __import__("importlib.util").util.find_spec("masterplan_antigravity") is not None,
+}))
+sys.exit(7)
+"""
+WAIT = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+pathlib.Path("report.json").write_text(__import__("json").dumps(
+    {"path": __import__("os").environ["PYTHONPATH"]}))
+time.sleep(60)
+"""
+
+
+class Machine:
+    """A home and a project with a policy; launches as a user's shell does."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = root / "project"
+        self.project.mkdir()
+        (self.project / "policy.toml").write_text(POLICY)
+        self.state = root / "state"
+        self.env = {
+            "HOME": str(root / "home"),
+            "PATH": os.environ["PATH"],
+            "MASTERPLAN_STATE_DIR": str(self.state),
+            "TMPDIR": str(root / "tmp"),
+            "ANTHROPIC_API_KEY": "sk-ant-dummy",
+        }
+        (root / "tmp").mkdir()
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "masterplan", "launch", "--policy", "policy.toml", *words]
+        return subprocess.Popen(
+            command, env=self.env, cwd=self.project, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        child = self.start(*words)
+        out, err = child.communicate(timeout=60)
+        return child.returncode, out, err
+
+    def report(self) -> Any:
+        path = self.project / "report.json"
+        for _ in range(600):
+            if path.exists() and path.read_text():
+                return json.loads(path.read_text())
+            time.sleep(0.05)
+        raise AssertionError("the child did not report")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def program(text: str) -> tuple[str, ...]:
+    return ("antigravity", "--", sys.executable, "-c", text)
+
+
+def test_launch_when_no_gateway_runs_then_one_for_this_launch_and_nothing_is_left(
+    machine: Machine,
+) -> None:
+    code, _, err = machine.run(*program(REPORT))
+    told = machine.report()
+    assert (code, told["helper"]) == (7, True), err
+    assert told["models"] > 0
+    assert told["token"] not in (machine.state / "gateway.token").read_text()
+    assert not list(Path(machine.env["TMPDIR"]).iterdir())
+    assert not (machine.state / "gateway.json").exists()
+    with pytest.raises(ConnectionRefusedError):
+        _knock(told["url"])
+
+
+def test_launch_when_told_to_end_then_the_child_is_told_and_nothing_is_left(
+    machine: Machine,
+) -> None:
+    launcher = machine.start(*program(WAIT))
+    told = machine.report()
+    assert Path(told["path"]).is_dir()
+    launcher.send_signal(signal.SIGTERM)
+    launcher.communicate(timeout=60)
+    assert launcher.returncode == 9
+    assert not list(Path(machine.env["TMPDIR"]).iterdir())
+
+
+def test_launch_when_printed_then_nothing_is_started(machine: Machine) -> None:
+    code, out, _ = machine.run("claude", "--json", "--", "-p", "hi")
+    told = json.loads(out)
+    assert (code, told["argv"]) == (0, ["claude", "-p", "hi"])
+    assert told["env"]["ANTHROPIC_MODEL"] == "masterplan/auto"
+    assert "ANTHROPIC_API_KEY" in told["unset"]
+    assert not machine.state.exists()
+    code, out, _ = machine.run("claude", "--print")
+    assert "  ANTHROPIC_MODEL=masterplan/auto" in out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("cloude",), "agent.unknown"),
+        (("antigravity",), "launch.no_program"),
+        (("antigravity", "--", "no-such-program"), "launch.not_installed"),
+    ],
+)
+def test_launch_when_it_cannot_be_then_one_error_and_nothing_is_started(
+    words: tuple[str, ...], code: str, machine: Machine
+) -> None:
+    ended, _, err = machine.run(*words)
+    assert ended == 2
+    assert code in err
+    assert not machine.state.exists()
+
+
+def _knock(url: str) -> None:
+    import socket
+    from urllib.parse import urlsplit
+
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=2):
+        pass

@@ -1,0 +1,216 @@
+"""Real clients against the gateway, with the scripted provider behind it.
+
+A machine of its own each (home, project, environment without keys, telemetry off); the clients are
+those that ``scripts/clients.sh`` installed, pinned.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from masterplan.agents import Address, Place, find_agent
+from masterplan.gateway.serve import Start, serving
+from masterplan.policy import Policy
+from masterplan.providers.fake import FakeProvider, Script
+
+PROJECT = Path(__file__).resolve().parents[2]
+CACHE = PROJECT / os.environ.get("MASTERPLAN_CLIENTS", ".clients")
+MODULES = "node_modules"
+MUSL = "x86_64-unknown-linux-musl"
+BINS = {
+    "claude": f"claude-code-2.1.330/{MODULES}/@anthropic-ai/claude-code-linux-x64",
+    "pi": f"pi-0.73.1/{MODULES}/.bin",
+    "codex": f"codex-0.169.0/{MODULES}/@openai/codex-linux-x64/vendor/{MUSL}/bin",
+    "gemini": f"gemini-cli-0.61.0/{MODULES}/.bin",
+    "opencode": f"opencode-1.18.33/{MODULES}/opencode-linux-x64/bin",
+    "aider": "aider-0.86.2/venv/bin",
+    "antigravity": "antigravity-0.1.22/venv/bin",
+}
+CORE = ("claude", "pi")
+LIMIT_S = 60
+
+QUIET = {
+    "IS_SANDBOX": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "PI_OFFLINE": "1",
+    "PI_TELEMETRY": "0",
+    "GEMINI_TELEMETRY_ENABLED": "false",
+    "GEMINI_CLI_TRUST_WORKSPACE": "true",
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+    "AIDER_ANALYTICS_DISABLE": "true",
+    "AIDER_CHECK_UPDATE": "false",
+    "TERM": "dumb",
+    "LANG": "C.UTF-8",
+}
+
+POLICY = """
+[models]
+opus = "anthropic/claude-opus-4-6"
+gemini = "google/gemini-3.1-pro"
+haiku = "anthropic/claude-haiku-4-5"
+gpt = "openai/gpt-5.4-mini"
+[providers.anthropic]
+dialect = "anthropic"
+base_url = "{url}"
+[providers.google]
+dialect = "gemini"
+base_url = "{url}"
+[providers.openai]
+dialect = "openai_chat"
+base_url = "{url}/v1"
+[roles.planner]
+ladder = ["opus"]
+[roles.builder]
+ladder = ["gpt", "gemini", "opus"]
+[roles.housekeeper]
+ladder = ["haiku"]
+[[rules]]
+when = {{ kind = "frontend" }}
+use = "gemini"
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a client said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A user's machine: a home, a project under git, and no keys."""
+
+    root: Path
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def project(self) -> Path:
+        return self.root / "project"
+
+    @property
+    def env(self) -> dict[str, str]:
+        bins = (str(CACHE / name) for name in BINS.values())
+        path = os.pathsep.join((*bins, *os.defpath.split(os.pathsep), str(node_folder())))
+        return {"HOME": str(self.home), "PATH": path, "CI": "1", **QUIET}
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The gateway on a machine, and the scripted provider behind it."""
+
+    machine: Machine
+    fake: FakeProvider
+    address: Address
+    policy: Policy
+
+    async def drive(self, agent: str, *args: str, **env: str) -> Ran:
+        """Run an agent as ``masterplan launch`` wires it."""
+        folder = self.machine.root / f"launch-{agent}-{len(self.fake.received)}"
+        place = Place(self.machine.env | env, self.machine.project, folder)
+        wiring = find_agent(agent).wire(self.address, self.policy, place)
+        for name, text in wiring.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        for name, target in wiring.links.items():
+            (folder / name).symlink_to(target)
+        kept = {k: v for k, v in place.env.items() if k not in wiring.unset}
+        return await run(kept | dict(wiring.env), self.machine.project, *wiring.argv, *args)
+
+    def seen(self) -> set[tuple[str, str]]:
+        """Every dialect and model that the provider was asked for."""
+        return {(r.dialect, r.model) for r in self.fake.received}
+
+
+async def run(env: dict[str, str], cwd: Path, *argv: str) -> Ran:
+    """Run a program to its end; it is ended where it takes longer than ``LIMIT_S``."""
+    program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
+    child = await asyncio.create_subprocess_exec(
+        program, *argv[1:], cwd=cwd, env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return Ran(child.returncode or 0, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def stack(machine: Machine, script: Script, policy: str = POLICY) -> AsyncIterator[Stack]:
+    """Serve the scripted provider and the gateway before it."""
+    async with FakeProvider(script) as fake:
+        parsed = Policy.parse(policy.format(url=fake.base_url))
+        async with serving(Start(parsed, machine.env, port=0)) as ready:
+            address = Address(ready.address.base_url, ready.address.token)
+            yield Stack(machine, fake, address, parsed)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A fresh machine."""
+    made = Machine(tmp_path)
+    made.home.mkdir()
+    made.project.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=made.project, check=True)
+    return made
+
+
+def node_folder() -> Path:
+    """Return the folder of Node, which the npm clients run on."""
+    found = shutil.which("node")
+    return Path(found).parent if found else Path("/usr/bin")
+
+
+def needs(agent: str) -> pytest.MarkDecorator:
+    """Skip with the reason where a client is not installed; fail where it must be."""
+    if (CACHE / BINS[agent]).exists():
+        return pytest.mark.skipif(False, reason="it is installed")
+    has_npm = shutil.which("npm") is not None
+    is_core = agent in CORE and (has_npm or bool(os.environ.get("CI")))
+    if is_core or os.environ.get("MASTERPLAN_ALL_CLIENTS"):
+        return pytest.mark.usefixtures("missing_client")
+    why = "" if has_npm else "npm is not there; "
+    name = BINS[agent].partition("/")[0]
+    return pytest.mark.skip(reason=f"{why}{name} is not installed: bash scripts/clients.sh all")
+
+
+@pytest.fixture
+def missing_client() -> None:
+    """Fail: a client that must be there is not."""
+    pytest.fail("a client is not installed: bash scripts/clients.sh (make setup)")
