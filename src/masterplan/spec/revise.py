@@ -13,7 +13,14 @@ from masterplan.spec.order import dependents
 from masterplan.spec.record import seal
 from masterplan.spec.schema import ChangeEntry, Contract, Layout, Module, Spec, ThirdParty
 
-Cause = Literal["contract_cannot_be_met", "ladder_exhausted", "base_changed", "intent", "person"]
+Cause = Literal[
+    "contract_cannot_be_met",
+    "ladder_exhausted",
+    "integration_failed",
+    "base_changed",
+    "intent",
+    "person",
+]
 
 _Item = TypeVar("_Item", Module, Contract)
 

@@ -14,10 +14,10 @@ from masterplan.core.errors import MasterplanError, SpecError
 from masterplan.spec import ChangeRequest, Spec, check, dump_spec, ensure_approved
 from masterplan.workflow.begin import begin
 from masterplan.workflow.context import Context
-from masterplan.workflow.integrate import Integration, integrate
+from masterplan.workflow.integrate import NOTHING_PROVEN, Integration, change_request, integrate
 from masterplan.workflow.module import ModuleBuild
 from masterplan.workflow.progress import Phase
-from masterplan.workflow.repair import repair
+from masterplan.workflow.repair import Repair, repair
 from masterplan.workflow.report import ModuleResult, ModuleStatus, RunReport, RunStatus
 from masterplan.workflow.schedule import run_ready
 from masterplan.workflow.site import Site
@@ -83,6 +83,9 @@ class _Driver:
     requests: dict[str, ChangeRequest] = field(default_factory=dict)
     is_over: bool = False
     proposed: Spec | None = None
+    halted: Repair | None = None
+    proof: Integration = NOTHING_PROVEN
+    commit: str = ""
 
     async def run(self) -> RunReport:
         context = self.context
@@ -91,21 +94,22 @@ class _Driver:
             await run_ready(
                 context.spec, self._verified(), self._build, self.parallel, lambda: self.is_over
             )
-            request = self._next_request()
+            request = self._next_request() or await self._integrate()
             if request is None or self.is_over:
                 break
             replans += 1
             if not await self._repair(request, replans):
                 break
         self._mark_blocked()
-        proof, commit = Integration("", ()), ""
-        if len(self._verified()) == len(context.spec.modules):
-            await context.tell("integrating", "all modules together")
-            proof, commit = await integrate(context, self.parallel)
-        status = self._status(proof, commit)
-        report = await summarise(context, status, proof, commit)
+        status = self._status()
+        report = await summarise(context, status, self.proof, self.commit)
         if self.proposed is not None:
             report = replace(report, proposed_spec=dump_spec(self.proposed))
+        if self.halted is not None:
+            report = replace(report, reason=f"{report.reason}; {self.halted.reason}")
+            if self.halted.mend:
+                step = f"{self.halted.mend}, then `masterplan build --resume {context.run}`"
+                report = replace(report, next_step=step)
         count = f"{len(self._verified())} of {len(context.spec.modules)} modules verified"
         done = status == "verified"
         await context.tell("done" if done else status, report.next_step if done else count)
@@ -113,6 +117,15 @@ class _Driver:
 
     def _verified(self) -> set[str]:
         return {name for name, one in self.context.results.items() if one.status == "verified"}
+
+    async def _integrate(self) -> ChangeRequest | None:
+        """Prove and merge the whole once all is verified; return the request that a failure is."""
+        context = self.context
+        if len(self._verified()) < len(context.spec.modules):
+            return None
+        await context.tell("integrating", "all modules together")
+        self.proof, self.commit = await integrate(context, self.parallel)
+        return None if self.commit else change_request(context.spec, self.proof)
 
     async def _build(self, module_id: str) -> bool:
         ended = await ModuleBuild(self.context, self.context.module(module_id)).run()
@@ -142,6 +155,7 @@ class _Driver:
         if answer.outcome == "revised" and answer.spec is not None:
             entry = answer.spec.change_log[-1]
             kept = set(entry.keep)
+            self.proof = NOTHING_PROVEN
             context.spec = answer.spec
             context.results = {
                 name: one
@@ -150,13 +164,17 @@ class _Driver:
             }
             self.requests = {n: r for n, r in self.requests.items() if n in kept}
             return True
+        self.proposed = answer.spec
+        if request.cause == "integration_failed":
+            # The module stays what it is, verified by itself; it is the run that fails or waits.
+            self.halted = answer
+            return False
         failed = context.results[request.module]
         status: ModuleStatus = "waiting" if answer.outcome == "waiting" else "failed"
         reason = f"{failed.reason}; {answer.reason}"
         context.results[request.module] = replace(
             failed, status=status, reason=reason, mend=answer.mend
         )
-        self.proposed = answer.spec
         return False
 
     def _mark_blocked(self) -> None:
@@ -167,9 +185,11 @@ class _Driver:
                 reason = f"needs {', '.join(missing)}" if missing else "the run ended before it"
                 self.context.results[module.id] = ModuleResult(module.id, "blocked", reason)
 
-    def _status(self, proof: Integration, commit: str) -> RunStatus:
-        if commit:
+    def _status(self) -> RunStatus:
+        if self.commit:
             return "verified"
+        if self.halted is not None and self.halted.outcome == "waiting":
+            return "waiting"
         found = {one.status for one in self.context.results.values()}
         order: tuple[RunStatus, ...] = ("failed", "stopped", "waiting")
         return next((status for status in order if status in found), "failed")

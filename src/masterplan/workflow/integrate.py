@@ -1,7 +1,7 @@
 """The end-to-end proof: all verified modules together, every acceptance again, then the smoke.
 
-Owns the integration check and the merge that follows it. Nothing is merged before the whole was
-proven. Must not know how modules were built.
+Owns the integration check, the merge that follows it, and whom a failure of it is told to. Nothing
+is merged before the whole was proven. Must not know how modules were built.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from masterplan.core.errors import WorkspaceError
-from masterplan.spec import Acceptance, Module
+from masterplan.spec import Acceptance, ChangeRequest, Module, Spec, order
 from masterplan.workflow.context import Context, delivered, granted
+from masterplan.workflow.failure import Failed, failure_report
 from masterplan.workflow.judge import CheckResult
 from masterplan.workflow.judge.batch import Part, run_together
 
@@ -34,6 +35,7 @@ class Integration:
         return all(check.is_passed for check in self.checks)
 
 
+NOTHING_PROVEN = Integration("", ())
 _FORM: TypeAdapter[Integration] = TypeAdapter(Integration)
 
 
@@ -91,14 +93,41 @@ async def _prove(context: Context, files: Mapping[str, str | None], parallel: in
         hidden = [await _parts(context, module, "held_out") for module in modules]
         parts = [part for group in hidden for part in group]
         checks += await run_together(context.judge, tree, parts, parallel)
-    for index, smoke in enumerate(context.spec.integration.smoke):
-        check = Acceptance(
-            id=f"smoke.{index}", run=smoke.run, expect=smoke.expect, phase="stay_green", timeout=600
-        )
+    for index, check in enumerate(_smoke(context.spec)):
         await context.tell("integrating", f"smoke {index + 1}")
         checks.append(await context.judge.run(check, tree, {}))
     await context.trees.remove(_TREE)
     return Integration(candidate, tuple(checks))
+
+
+def _smoke(spec: Spec) -> list[Acceptance]:
+    return [
+        Acceptance(id=f"smoke.{i}", run=one.run, expect=one.expect, phase="stay_green", timeout=600)
+        for i, one in enumerate(spec.integration.smoke)
+    ]
+
+
+def change_request(spec: Spec, proof: Integration) -> ChangeRequest:
+    """Return what is asked of the planner where all is verified by itself, but not together.
+
+    Asked about the module whose own acceptance failed, else the one whose file the output names
+    last, else the last to be built.
+    """
+    owners = {check.id: module for module in spec.modules for check in module.acceptance}
+    known = {check.id: check for module in spec.modules for check in module.acceptance}
+    known |= {check.id: check for check in _smoke(spec)}
+    failed = [(known[one.id], one) for one in proof.checks if not one.is_passed]
+    blamed = next((owners[one.id].id for _, one in failed if one.id in owners), None)
+    module = blamed or _named_last("\n".join(one.output for _, one in failed), spec)
+    told = Failed(("every module was verified by itself, but not all together",), tuple(failed))
+    return ChangeRequest(module, "integration_failed", failure_report(module, told, {}, {}))
+
+
+def _named_last(output: str, spec: Spec) -> str:
+    last = order(spec).waves[-1][-1]
+    places = {m.id: max(map(output.rfind, m.files.writable), default=-1) for m in spec.modules}
+    best = max(places, key=lambda name: (places[name], name == last))
+    return best if places[best] >= 0 else last
 
 
 async def _parts(context: Context, module: Module, visibility: str) -> list[Part]:
