@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "apply": "Bring a verified run onto your branch.",
     "undo": "Take an applied run back.",
     "serve": "Serve the gateway for agents and SDKs on loopback.",
+    "lanes": "Show who did each lane, and why.",
     "cost": "Show spend, savings and cost per accepted module.",
     "launch": "Start a coding agent with the gateway behind it.",
     "agents": "Write the sub-agents of coding agents from the policy.",

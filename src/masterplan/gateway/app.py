@@ -21,11 +21,12 @@ from masterplan.dialects import codec
 from masterplan.gateway.answer import Answer, Send
 from masterplan.gateway.body import GoneError, Receive, read_body
 from masterplan.gateway.count import count_tokens
+from masterplan.gateway.desk import Ask, Desk
 from masterplan.gateway.fault import error_answer
 from masterplan.gateway.guard import Entry, Guard, RefusedError
 from masterplan.gateway.shelf import list_models, show_model
 from masterplan.gateway.token import Tokens
-from masterplan.gateway.turn import Ask, Desk, take_turn
+from masterplan.gateway.turn import take_turn
 from masterplan.gateway.verdict import tell_route
 
 _LOG = logging.getLogger("masterplan.gateway")

@@ -11,8 +11,8 @@ from masterplan.dialects.peek import peek
 from masterplan.dialects.size import estimate_input_tokens
 from masterplan.dialects.wire import dump_json
 from masterplan.gateway.answer import Answer
+from masterplan.gateway.desk import Ask
 from masterplan.gateway.fault import error_answer
-from masterplan.gateway.turn import Ask
 from masterplan.gateway.wish import read_wish
 from masterplan.pipe import Pipe
 

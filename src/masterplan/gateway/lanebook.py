@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from masterplan.core.decision import Decision
 from masterplan.core.model import ModelCard
 from masterplan.core.task import Need, Task
 from masterplan.dialects.peek import Peek
+from masterplan.gateway.steer import Course
 from masterplan.routing import Router
 from masterplan.routing.lane import Lane
 
@@ -33,6 +34,9 @@ class LaneState:
     requests: int = 0
     models: list[str] = field(default_factory=list)
     """The catalog ids that answered here, each once, in the order they came."""
+    key: str = ""
+    course: Course = field(default_factory=Course)
+    told_losses: set[str] = field(default_factory=set)
 
 
 class LaneBook:
@@ -42,13 +46,15 @@ class LaneBook:
         self._router, self._at_most = router, at_most
         self._lanes: OrderedDict[str, LaneState] = OrderedDict()
         self._decisions: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
+        self.spawned: dict[str, str] = {}
+        """Prompts that agents gave to sub-agents, with the sub-agents' names."""
 
     def state(self, lane: Lane, peek: Peek) -> LaneState:
         """Return the state of a lane; a client that names no session is known by its opening."""
         key = lane.key if lane.session else _opening(lane, peek)
         state = self._lanes.get(key)
         if state is None:
-            state = self._lanes[key] = LaneState(lane)
+            state = self._lanes[key] = LaneState(lane, key=key)
             while len(self._lanes) > self._at_most:
                 self._lanes.popitem(last=False)
         else:
@@ -92,8 +98,6 @@ class LaneBook:
 
 
 def _with_text(task: Task, text: str) -> Task:
-    from dataclasses import replace
-
     return replace(task, text=text)
 
 

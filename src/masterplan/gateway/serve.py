@@ -94,11 +94,12 @@ async def serving(start: Start) -> AsyncIterator[Ready]:
         import uvicorn
 
         from masterplan.gateway.app import App
+        from masterplan.gateway.desk import Desk
         from masterplan.gateway.guard import Guard
         from masterplan.gateway.lanebook import LaneBook
+        from masterplan.gateway.lanelog import LOG_FILE, LaneLog
         from masterplan.gateway.protocol import GatewayProtocol
         from masterplan.gateway.token import Tokens
-        from masterplan.gateway.turn import Desk
     except ModuleNotFoundError:
         raise _no_extra() from None
     tokens = Tokens(start.token_path)
@@ -106,7 +107,8 @@ async def serving(start: Start) -> AsyncIterator[Ready]:
     port = listening.getsockname()[1]
     async with open_pipe(start.policy, start.environ) as bare, _grouped(bare.ledger) as books:
         pipe = replace(bare, books=books)
-        desk = Desk(pipe, LaneBook(pipe.router), start.caps)
+        log = LaneLog(state_dir(start.environ) / LOG_FILE)
+        desk = Desk(pipe, LaneBook(pipe.router), log, start.caps)
         app = App(desk, Guard.on(tokens, port))
         config = uvicorn.Config(
             app,
@@ -135,6 +137,7 @@ async def serving(start: Start) -> AsyncIterator[Ready]:
             server.should_exit = True
             await running
             await _idle(app)
+            log.flush()
 
 
 async def _idle(app: App) -> None:

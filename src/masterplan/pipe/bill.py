@@ -91,6 +91,7 @@ class Bill:
         self._measure = measure
         self.attempts: list[str] = []
         self.spend = Spend()
+        self.usage: Usage | None = None
 
     async def fit(self) -> int:
         """Return the output bound the budgets have room for; refusing is left to ``before``."""
@@ -119,6 +120,7 @@ class Bill:
     async def after(self, ticket: object, result: AttemptResult) -> None:
         """Settle once, with what was reported or an estimate that says so."""
         usage, cost = self._cost(result)
+        self.usage = usage
         settlement = Settlement(
             outcome="unknown" if result.was_sent == "ambiguous" else result.outcome,
             usage=usage,

@@ -18,12 +18,13 @@ from masterplan.core.message import Failed, Loss, Request, Response, Started, St
 from masterplan.core.model import Dialect, ModelCard
 from masterplan.core.money import Spend
 from masterplan.core.task import Task
+from masterplan.core.usage import Usage
 from masterplan.dialects import collect
 from masterplan.ledger import Ledger
 from masterplan.pipe.bill import Bill, Bookkeeping, Books, Threaded
 from masterplan.pipe.measure import DEFAULT_OUTPUT_TOKENS, Measure, of_body, of_request
 from masterplan.policy import Policy
-from masterplan.providers import Caller, Head, RawCall
+from masterplan.providers import Caller, Head, RawCall, Secret
 from masterplan.routing import Router
 
 Locate = Callable[[ModelCard], Awaitable[str]]
@@ -66,6 +67,7 @@ class Flow:
     _provider: str
     _request: Request | None = None
     _raw: RawCall | None = None
+    _login: Secret | None = None
 
     @property
     def attempts(self) -> tuple[str, ...]:
@@ -77,6 +79,11 @@ class Flow:
         """What the attempts so far cost."""
         return self._bill.spend
 
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of the last attempt; ``None`` before its end."""
+        return self._bill.usage
+
     async def whole(self) -> Response:
         """Return the whole answer; a long one comes as a stream, so that silence is noticed."""
         request = self._canonical()
@@ -85,7 +92,11 @@ class Flow:
                 return collect([event async for event in events])
         caller = self._pipe.caller
         response = await caller.complete(
-            self._provider, request, on_attempt=self._bill, losses=self.losses
+            self._provider,
+            request,
+            on_attempt=self._bill,
+            losses=self.losses,
+            login=self._login,
         )
         self._ensure_served(response.model)
         return response
@@ -93,7 +104,11 @@ class Flow:
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """Yield the answer's events; the first says who served it, and that is checked."""
         events = self._pipe.caller.stream(
-            self._provider, self._canonical(), on_attempt=self._bill, losses=self.losses
+            self._provider,
+            self._canonical(),
+            on_attempt=self._bill,
+            losses=self.losses,
+            login=self._login,
         )
         async with contextlib.aclosing(events):
             async for event in events:
@@ -180,10 +195,12 @@ class Pipe:
         *,
         decision: Decision | None = None,
         card: ModelCard | None = None,
+        login: Secret | None = None,
     ) -> Flow:
         """Decide, fit the budget and return the flow; nothing is reserved or sent yet.
 
-        ``card`` names another provider of the decided model. Raises as ``call`` does.
+        ``card`` names another provider of the decided model; ``login`` is a client's own, sent in
+        the key's place. Raises as ``call`` does.
         """
         chosen = self._decided(task, decision)
         card = card or self.catalog.card(chosen.model)
@@ -201,7 +218,9 @@ class Pipe:
             bounded = replace(bounded, max_output_tokens=fitted)
         provider = await self.locate(card)
         notes = _lowered(asked, fitted)
-        return Flow(chosen, card, notes, [], self, task, bill, provider, _request=bounded)
+        flow = Flow(chosen, card, notes, [], self, task, bill, provider, _request=bounded)
+        flow._login = login
+        return flow
 
     async def open_raw(self, task: Task, raw: RawCall, *, decision: Decision) -> Flow:
         """Do as ``open`` for a client's own body, which goes out byte by byte as it came."""

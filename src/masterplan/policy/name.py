@@ -48,6 +48,11 @@ class _Names:
                 yield ("models", name), Problem("policy.cycle", circle, mend=mend)
             elif written not in self.aliases and not self._is_known(written):
                 yield ("models", name), self._unknown(written)
+        for name, entry in _table(self.raw, "models").items():
+            others = entry.get("also") if isinstance(entry, dict) else None
+            listed = [others] if isinstance(others, str) else others
+            if isinstance(listed, list):
+                yield from self._rungs(listed, ("models", name, "also"))
 
     def ladders(self) -> Iterator[tuple[Path, Problem]]:
         for role, entry in _table(self.raw, "roles").items():

@@ -65,13 +65,14 @@ def _written(policy: Policy) -> Iterator[str]:
     texts = [text for role in policy.roles.values() for text in role.ladder]
     texts += [text for rule in policy.rules for text in rule.use]
     texts += list(policy.guards.floor.values())
+    texts += [other for entry in policy.models.values() for other in entry.also]
     for text in texts:
         name, at, effort = text.rpartition("@")
         yield name if at and effort in ("none", "low", "medium", "high", "max") else text
 
 
 def _is_described(entry: ModelEntry) -> bool:
-    return entry.model_copy(update={"id": "x"}) != type(entry)(id="x")
+    return entry.model_copy(update={"id": "x", "also": ()}) != type(entry)(id="x")
 
 
 def _described(card: ModelCard, entry: ModelEntry) -> ModelCard:

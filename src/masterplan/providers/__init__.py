@@ -12,6 +12,7 @@ from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits, No
 from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.raw import Head, RawCall
 from masterplan.providers.registry import Registry
+from masterplan.providers.retry import may_fail_over
 
 if TYPE_CHECKING:
     from masterplan.providers.call import Caller
@@ -30,6 +31,7 @@ __all__ = [
     "Secret",
     "Upstream",
     "WasSent",
+    "may_fail_over",
 ]
 
 

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from masterplan.core.errors import ProviderError
@@ -27,7 +27,7 @@ from masterplan.core.model import Dialect
 from masterplan.dialects.tap import is_content
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
-from masterplan.providers.endpoint import Endpoint
+from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.exchange import Exchange, Plan
 from masterplan.providers.raw import Head, Last, RawCall
 from masterplan.providers.registry import Registry
@@ -89,13 +89,15 @@ class Caller:
         *,
         on_attempt: AttemptHooks,
         losses: list[Loss] | None = None,
+        login: Secret | None = None,
     ) -> Response:
         """Return the whole answer; raises ``ProviderError`` where no attempt gave one.
 
         An answer that stopped at a limit or was refused is returned; see ``Response.stop``.
-        ``losses`` is filled with what the provider's dialect could not carry.
+        ``losses`` is filled with what the provider's dialect could not carry; ``login`` goes in
+        the key's place.
         """
-        plan = self._plan(provider, request, losses, is_stream=False)
+        plan = self._plan(provider, replace(request, is_stream=False), losses, login)
         number = 0
         while True:
             number += 1
@@ -118,13 +120,14 @@ class Caller:
         *,
         on_attempt: AttemptHooks,
         losses: list[Loss] | None = None,
+        login: Secret | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Yield the answer's events. Close the iterator (``aclose``) to cancel it.
 
         Before the first content a failure is retried, then raised as ``ProviderError``; after it
         the last event is ``Failed``. The attempt is settled before its last event is given.
         """
-        plan = self._plan(provider, request, losses, is_stream=True)
+        plan = self._plan(provider, replace(request, is_stream=True), losses, login)
         kind = _Kind(Exchange.events, lambda _, event: is_content(event), (Finished, Failed))
         async with aclosing(self._tried(plan, on_attempt, kind)) as events:
             async for event in events:
@@ -179,10 +182,10 @@ class Caller:
             await self._wait_or_raise(exchange, number)
 
     def _plan(
-        self, provider: str, request: Request, losses: list[Loss] | None, *, is_stream: bool
+        self, provider: str, request: Request, losses: list[Loss] | None, login: Secret | None
     ) -> Plan:
         endpoint = self._registry.endpoint(provider)
-        plan = Plan.of(endpoint, self._registry.key(provider), request, is_stream=is_stream)
+        plan = Plan.of(endpoint, login or self._registry.key(provider), request)
         if losses is not None:
             losses += plan.losses
         return plan

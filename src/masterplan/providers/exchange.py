@@ -7,7 +7,7 @@ hooks.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from masterplan.core.errors import DialectError, ProviderError
 from masterplan.core.message import (
@@ -48,12 +48,10 @@ class Plan:
     strips_usage: bool = False
 
     @classmethod
-    def of(
-        cls, endpoint: Endpoint, key: Secret | None, request: Request, *, is_stream: bool
-    ) -> Plan:
+    def of(cls, endpoint: Endpoint, key: Secret | None, request: Request) -> Plan:
         """Write the request once for all its attempts."""
         dialect = codec(endpoint.dialect)
-        wire, losses = dialect.write_request(replace(request, is_stream=is_stream))
+        wire, losses = dialect.write_request(request)
         names = NameMap.of(request, endpoint.dialect)
         return cls(endpoint, key, dialect, wire, losses, names)
 

@@ -93,6 +93,11 @@ def is_final(error: ProviderError) -> bool:
     return is_refused or error.code in _FINAL_CODES
 
 
+def may_fail_over(error: ProviderError) -> bool:
+    """Tell whether another provider of the same model may be asked: the published table's row."""
+    return not error.is_ambiguous and not is_final(error)
+
+
 def is_of_set_up(error: ProviderError) -> bool:
     """Tell whether a failure is of key, account or installation: every call meets it again."""
     return error.code in _SET_UP_CODES

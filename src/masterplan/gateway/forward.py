@@ -1,0 +1,95 @@
+"""Forwarding: the client's bytes to a provider that speaks its dialect, and the answer back.
+
+Owns what of a client's head goes along. Must not look into what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+
+from masterplan.core.message import Failed, Request
+from masterplan.dialects import WireRequest, codec
+from masterplan.dialects.peek import with_output_cap, with_usage_asked
+from masterplan.gateway.answer import Answer
+from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
+from masterplan.pipe import Flow
+from masterplan.providers import Head, RawCall
+
+PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta")
+"""Headers of a client that a provider of the same dialect is told, as open lists."""
+
+
+def may_forward(desk: Desk, job: Job) -> bool:
+    """Tell whether the client's bytes are what the provider takes: same dialect, same model."""
+    if job.spoken != job.ask.dialect or job.decision.effort is not None:
+        return False
+    if job.state.course.handoff is not None:
+        return False
+    return desk.pipe.catalog.is_served(job.card, job.seen.model)
+
+
+async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
+    """Send the client's body and give back what comes, byte by byte."""
+    ask, seen = job.ask, job.seen
+    body, strips = ask.body, False
+    if ask.dialect == "openai_chat" and seen.is_stream:
+        asked = with_usage_asked(body)
+        body, strips = asked, asked != body
+    raw = RawCall(
+        WireRequest(_path(job), _headers(job), body, seen.is_stream),
+        seen.max_output_tokens,
+        lambda data, tokens: with_output_cap(ask.dialect, data, tokens),
+        own_login(ask, job.card),
+        strips_usage=strips,
+    )
+    flow = await desk.pipe.open_raw(job.task, raw, decision=job.decision)
+    tell(answer, flow)
+    await _relay(desk, job, flow, answer)
+    return flow
+
+
+async def _relay(desk: Desk, job: Job, flow: Flow, answer: Answer) -> None:
+    ask, seen = job.ask, job.seen
+    heart = heart_of(desk, ask, answer)
+    headers: Mapping[str, str] = {}
+    status = 200
+    try:
+        async with contextlib.aclosing(flow.raw()) as items:
+            async for item in items:
+                if isinstance(item, Head):
+                    status, headers = item.status, item.headers
+                elif isinstance(item, Failed):
+                    writer = codec(ask.dialect).stream_writer(Request(seen.model, ()))
+                    await answer.write(writer.fail(item.code, item.message))
+                elif seen.is_stream:
+                    if not answer.has_started:
+                        await answer.begin(status, headers)
+                        heart.start()
+                    await answer.write(item)
+                    heart.beat()
+                else:
+                    await answer.whole(status, item, headers)
+    finally:
+        heart.stop()
+    if not answer.is_over:
+        await answer.end()
+
+
+def _path(job: Job) -> str:
+    """Return the path at the provider; of a query only what the protocol knows goes along."""
+    ask = job.ask
+    if ask.dialect == "anthropic":
+        return "/v1/messages?beta=true" if "beta=true" in ask.query else "/v1/messages"
+    if ask.dialect == "gemini":
+        return f"{ask.path}?alt=sse" if job.seen.is_stream else ask.path
+    return ask.path.removeprefix("/v1")
+
+
+def _headers(job: Job) -> dict[str, str]:
+    given = job.ask.entry.headers
+    headers = {"content-type": "application/json"}
+    headers |= {name: given[name] for name in PASSED_ON if name in given}
+    if job.ask.dialect == "anthropic":
+        headers.setdefault("anthropic-version", "2023-06-01")
+    return headers

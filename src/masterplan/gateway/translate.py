@@ -1,0 +1,93 @@
+"""Translating: a client's request to a provider of any dialect, and the answer back.
+
+Owns that what cannot be carried is told, that reasoning goes only to who takes it, and that tool
+arguments are checked. Must not know any wire format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from masterplan.core.message import Failed, Loss, Request
+from masterplan.dialects import codec
+from masterplan.gateway.answer import Answer
+from masterplan.gateway.arguments import ArgumentCheck
+from masterplan.gateway.carrier import for_model
+from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
+from masterplan.gateway.steer import rewrite
+from masterplan.pipe import Flow
+
+
+async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> Flow:
+    """Send the request in the provider's dialect and answer in the client's."""
+    sent, misfit = rewrite(job.state.course, request)
+    if misfit:
+        job.note(desk, "note", reasons=[misfit])
+    known = job.state.models[-1] if job.state.models else None
+    sent, losses = for_model(sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=known)
+    flow = await desk.pipe.open(
+        job.task, sent, decision=job.decision, card=job.card, login=own_login(job.ask, job.card)
+    )
+    flow.losses += losses
+    check = ArgumentCheck(request.tools)
+    if job.seen.is_stream:
+        more = await _stream(desk, job, (flow, request, check), answer)
+    else:
+        more = await _whole(desk, job, (flow, check), answer)
+    _report(desk, job, [*flow.losses, *more], check)
+    return flow
+
+
+async def _whole(
+    desk: Desk, job: Job, way: tuple[Flow, ArgumentCheck], answer: Answer
+) -> list[Loss]:
+    flow, check = way
+    response = await flow.whole()
+    desk.carriers.note(response.parts, job.card.id)
+    response = replace(response, parts=check.parts(response.parts))
+    body, losses = codec(job.ask.dialect).write_response(response)
+    tell(answer, flow, losses)
+    await answer.whole(200, body)
+    return [*losses]
+
+
+async def _stream(
+    desk: Desk, job: Job, way: tuple[Flow, Request, ArgumentCheck], answer: Answer
+) -> list[Loss]:
+    flow, request, check = way
+    writer = codec(job.ask.dialect).stream_writer(request)
+    heart = heart_of(desk, job.ask, answer)
+    listener = desk.carriers.listen(job.card.id)
+    try:
+        async with contextlib.aclosing(flow.events()) as events:
+            async for event in events:
+                if not answer.has_started:
+                    tell(answer, flow)
+                    await answer.begin(200)
+                    heart.start()
+                if isinstance(event, Failed):
+                    await answer.write(writer.fail(event.code, event.message))
+                    continue
+                listener.event(event)
+                ready = [writer.write(checked) for checked in check.events(event)]
+                await answer.write(b"".join(ready))
+                heart.beat()
+    finally:
+        heart.stop()
+    await answer.end()
+    return [*writer.losses]
+
+
+def _report(desk: Desk, job: Job, losses: list[Loss], check: ArgumentCheck) -> None:
+    """Tell the log what was lost, once for each lane and kind of loss, and every repair."""
+    new = [loss for loss in losses if loss.what not in job.state.told_losses]
+    if new:
+        job.state.told_losses |= {loss.what for loss in new}
+        job.note(desk, "loss", reasons=[f"{one.what} at {one.where}: {one.done}" for one in new])
+    for note in check.notes:
+        job.note(
+            desk,
+            "repair" if note.is_repaired else "note",
+            reasons=[f"arguments of {note.tool} at {note.where}: {note.what}"],
+        )
