@@ -85,6 +85,14 @@ def test_unknown_when_the_lane_tells_its_model_then_that_decides_else_the_writer
     assert for_model(loop(signed()), HAIKU, "anthropic")[0] == loop(signed())
 
 
+def test_unknown_when_the_lane_has_a_new_model_then_the_old_ones_reasoning_stays_its_own() -> None:
+    carriers = Carriers()
+    _, first = for_model(loop(signed()), HAIKU, "anthropic", carriers=carriers, unknown=OPUS)
+    _, second = for_model(loop(signed()), HAIKU, "anthropic", carriers=carriers, unknown=HAIKU)
+    assert first == second != ()
+    assert for_model(loop(signed()), OPUS, "anthropic", carriers=carriers)[1] == ()
+
+
 def test_producer_when_served_under_a_dated_name_then_still_the_same_model() -> None:
     dated = replace(signed(), producer="claude-haiku-4-5-20251001")
     assert for_model(loop(dated), HAIKU, "anthropic")[1] == ()

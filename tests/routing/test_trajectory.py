@@ -21,6 +21,7 @@ from masterplan.routing.trajectory import (
     Action,
     Trajectory,
     observe,
+    restarted,
     switched,
     verdict,
 )
@@ -252,6 +253,20 @@ def test_verdict_when_good_and_bad_alternate_in_long_runs_then_it_ends_up_and_st
     turns = [MAKERS[kind]() for _ in range(30) for kind in "f" * 8 + "g" * 12]
     made = drive(turns, 0, 2)
     assert [action for _, action in made] == ["climb", "descend"] * MAX_RELAPSES + ["climb"]
+
+
+def test_restart_when_the_client_compacts_each_time_then_the_switches_are_still_bounded() -> None:
+    seen, rung, made = Trajectory(), 0, 0
+    for _ in range(40):
+        for kind in "f" * 8 + "g" * 12:
+            seen = observe(seen, MAKERS[kind]())
+            action = verdict(seen, rung=rung, start=0, rungs=2).action
+            if action != "stay":
+                rung, made = rung + (1 if action == "climb" else -1), made + 1
+                seen = switched(seen, action)
+        seen = restarted(seen)
+        assert (seen.turns, seen.strain, seen.calm) == (0, 0, 0)
+    assert made <= 2 * MAX_RELAPSES + 1
 
 
 def test_observe_when_the_conversation_is_long_then_linear_and_what_is_kept_is_small() -> None:

@@ -44,7 +44,7 @@ class Carriers:
         for part in parts:
             signature = _signature(part)
             if signature:
-                self._keep(signature, model)
+                self.keep(signature, model)
 
     def listen(self, model: str) -> Listener:
         """Return what remembers the signed parts of one stream by ``model`` as it passes."""
@@ -58,7 +58,8 @@ class Carriers:
             self._made.move_to_end(key)
         return model
 
-    def _keep(self, signature: str, model: str) -> None:
+    def keep(self, signature: str, model: str) -> None:
+        """Remember that ``model`` made a signature."""
         key = _digest(signature)
         self._made[key] = model
         self._made.move_to_end(key)
@@ -82,11 +83,11 @@ class Listener:
         elif isinstance(event, PartDelta):
             own = event.extra.get("gemini", {}).get(_SIGNED) if event.extra else None
             if isinstance(own, str):
-                self._carriers._keep(own, self._model)
+                self._carriers.keep(own, self._model)
             if event.signature and event.index == self._index:
                 self._pieces.append(event.signature)
         elif isinstance(event, PartEnded) and self._pieces:
-            self._carriers._keep("".join(self._pieces), self._model)
+            self._carriers.keep("".join(self._pieces), self._model)
             self._pieces = []
 
 
@@ -101,7 +102,7 @@ def for_model(
     """Return the request with only the reasoning that ``model`` (a catalog id) takes.
 
     ``unknown`` is the model that reasoning of unknown origin is taken to be from (the lane's
-    model so far); ``None`` leaves it to the dialect's writer.
+    model so far), which ``carriers`` remember then; ``None`` leaves it to the dialect's writer.
     """
     border = _Border(model, dialect, carriers, unknown, {})
     messages: list[Message] = []
@@ -167,6 +168,9 @@ class _Border:
 
     def _producer(self, signature: str, said: str | None = None) -> str | None:
         known = self.carriers.producer(signature) if self.carriers is not None else None
+        if known is None and said is None and self.unknown and self.carriers is not None:
+            # The lane's model was another one when this was made than it will be next time.
+            self.carriers.keep(signature, self.unknown)
         return known or said or self.unknown
 
     def _is_taken(self, producer: str | None) -> bool:

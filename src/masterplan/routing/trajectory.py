@@ -136,6 +136,14 @@ def switched(seen: Trajectory, action: Action) -> Trajectory:
     )
 
 
+def restarted(seen: Trajectory) -> Trajectory:
+    """Return what a lane keeps where its history was compacted or rewound: its switches count on.
+
+    A fresh ``Trajectory`` instead would forget that the lane came down and climbed again.
+    """
+    return Trajectory(switches=seen.switches, relapses=seen.relapses, is_down=seen.is_down)
+
+
 def _told(seen: Trajectory) -> str:
     named = {
         "checks failing": seen.failing_checks,
