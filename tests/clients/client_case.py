@@ -147,6 +147,10 @@ class Stack:
         kept = {k: v for k, v in place.env.items() if k not in wiring.unset}
         return await run(kept | dict(wiring.env), self.machine.project, *wiring.argv, *args)
 
+    async def client(self, env: dict[str, str], *argv: str) -> Ran:
+        """Run a program with these variables, by its user's own settings."""
+        return await run(self.machine.env | env, self.machine.project, *argv)
+
     def seen(self) -> set[tuple[str, str]]:
         """Every dialect and model that the provider was asked for."""
         return {(r.dialect, r.model) for r in self.fake.received}
