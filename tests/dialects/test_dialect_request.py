@@ -87,7 +87,9 @@ def test_effort_when_written_takes_the_form_of_the_model(
     body, _ = wire(dialect, Request(model, (HI,), effort=effort, max_output_tokens=20_000))
     fields = body["generationConfig"] if dialect == "gemini" else body
     assert {name: fields.get(name) for name in wanted} == wanted
-    assert not {"thinking", "output_config", "reasoning_effort", "reasoning"} & (set(fields) - set(wanted))
+    assert not {"thinking", "output_config", "reasoning_effort", "reasoning"} & (
+        set(fields) - set(wanted)
+    )
 
 
 def test_effort_when_it_has_no_equal_is_reported() -> None:

@@ -36,6 +36,7 @@ _STATE: dict[Dialect, dict[str, str]] = {
         "conversation": "conversation kept by the provider",
         "prompt": "prompt kept by the provider",
         "background": "background answer",
+        "_kept_there": "item kept by the provider",
     },
     "anthropic": {"container": "container kept by the provider"},
     "gemini": {"cachedContent": "content kept by the provider"},
@@ -53,7 +54,7 @@ def refusal(request: Request, dialect: Dialect) -> str | None:
             own = request.extra.get(owner, {})
             for name, what in fields.items():
                 if own.get(name):
-                    return f"{what} ({name})"
+                    return f"{what} ({name.removeprefix('_')})"
     foreign = [t for t in request.tools if is_built_in(t) and dialect not in t.extra]
     foreign = [tool for tool in foreign if tool.name != PLACEHOLDER]
     choice = request.tool_choice

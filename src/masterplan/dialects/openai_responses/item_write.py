@@ -51,11 +51,14 @@ class ItemWriter:
         item: dict[str, Json] = {
             "type": form.get("type", "function_call"),
             "call_id": wire_id(part.id, DIALECT),
-            "name": form.get("name") or wire_name(part.name, DIALECT),
+            "name": form.get("name") or self._name(part),
         }
         if "namespace" in form:
             item["namespace"] = form["namespace"]
         return item
+
+    def _name(self, part: ToolCall) -> str:
+        return part.name if self._model is None else wire_name(part.name, DIALECT)
 
     def custom_input(self, arguments: str, where: str) -> str:
         """Return the free text for a custom tool out of the arguments that stand for it."""

@@ -88,6 +88,11 @@ class GrowingItem:
         return self.grow(whole[len(so_far) :])
 
     @property
+    def has_text(self) -> bool:
+        """Tell whether anything came for the part that is open."""
+        return bool(self._texts)
+
+    @property
     def so_far(self) -> str:
         """The text that came for the part that is open."""
         return "".join(self._texts)

@@ -154,7 +154,7 @@ class ResponsesDecoder:
         """Take a piece of a custom tool's free text: as JSON it is a piece of a string."""
         item = self._item(fields, "custom_tool_call")
         text = dump_text(fields.need("delta").text())[1:-1]
-        return item.grow(text if item.so_far else f'{{"input":"{text}')
+        return item.grow(text if item.has_text else f'{{"input":"{text}')
 
     def _summary(self, fields: Fields) -> list[StreamEvent]:
         return self._reasoning(fields, ("summary", fields.count("summary_index")))
