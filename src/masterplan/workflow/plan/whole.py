@@ -1,28 +1,40 @@
 """Plan with a model that can write a whole spec at once, and have it mend what is complained of.
 
-Owns the question and what code fills in afterwards (base, ownership, blob shas, example tests).
+Owns the question and what code fills in afterwards (base, ownership, blob shas, the brief's examples
+and tests made of them).
 Must not know providers, the ledger or how the gate gathers its facts.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
 
 from masterplan.core.errors import Problem, SpecError
-from masterplan.spec import Spec, example_tests, json_schema, parse_spec, seal
+from masterplan.spec import (
+    Contract,
+    Example,
+    Spec,
+    example_tests,
+    json_schema,
+    parse_spec,
+    seal,
+)
+from masterplan.spec.contract.example import declared_errors, example_problems, plain_code
+from masterplan.spec.contract.signature import names_of
 from masterplan.spec.module import Acceptance, Module
 from masterplan.spec.text import suggest_id
 from masterplan.workflow.agent import Answer, Asker, ComplaintError, Question
 from masterplan.workflow.brief import Brief
 from masterplan.workflow.plan.draft import Draft, draft_of
-from masterplan.workflow.plan.example import with_brief_examples
 from masterplan.workflow.plan.ground import Ground
 from masterplan.workflow.progress import Event, Listener
 from masterplan.workflow.prompt import prompt
 
 MAX_OUTPUT_TOKENS = 32_000
+MAX_EXAMPLES = 50
 
 MECHANICAL = (
     "digest", "approval", "base", "planner", "graph", "change_log", "revision", "parent_revision"
@@ -92,7 +104,7 @@ def read_spec(answer: str, brief: Brief, ground: Ground) -> Spec:
         data.pop(name, None)
     data.setdefault("id", suggest_id(brief.text.strip().splitlines()[0]))
     try:
-        spec = with_brief_examples(parse_spec(json.dumps(data), where="spec"), brief)
+        spec = _with_brief_examples(parse_spec(json.dumps(data), where="spec"), brief)
         return seal(_filled(spec, ground))
     except SpecError as error:
         listed = [str(problem) for problem in error.problems] or [str(error)]
@@ -103,6 +115,44 @@ def fenced_json(answer: str) -> str:
     """Return the fenced JSON of an answer, or all of it where there is no fence."""
     block = _BLOCK.search(answer)
     return block[1] if block else answer.strip()
+
+
+def _with_brief_examples(spec: Spec, brief: Brief) -> Spec:
+    """Return the spec with the brief's examples at the contracts of their functions.
+
+    One whose call stands in a test already, shown or held out, is left as the planner has it.
+    """
+    texts = [text for module in spec.modules for text in module.test_files.values()]
+    texts += [text for module in spec.modules for text in module.held_out_files.values()]
+    tests = [_plain_module(text) for text in texts]
+    contracts = tuple(_with_examples(spec, one, brief, tests) for one in spec.contracts)
+    return spec.model_copy(update={"contracts": contracts})
+
+
+def _with_examples(spec: Spec, contract: Contract, brief: Brief, tests: list[str]) -> Contract:
+    if contract.module is None or contract.kind != "function":
+        return contract
+    names = names_of(contract.signature)
+    known = {plain_code(example.call) for example in contract.examples}
+    added = []
+    for one in brief.examples:
+        call = plain_code(one.call)
+        if one.function not in names or call in known or any(call in text for text in tests):
+            continue
+        example = Example(call=one.call, result=one.result, error=one.error)
+        trial = contract.model_copy(update={"examples": (example,)})
+        if not example_problems(trial, declared_errors(spec)):
+            added.append(example)
+    examples = (*contract.examples, *added)[: max(MAX_EXAMPLES, len(contract.examples))]
+    return contract.model_copy(update={"examples": examples})
+
+
+def _plain_module(text: str) -> str:
+    """Return a test file in one way of writing it; what is no code stays as it is."""
+    try:
+        return ast.unparse(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
 
 
 def _filled(spec: Spec, ground: Ground) -> Spec:
