@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from masterplan.agents import Address, Place, find_agent
+from masterplan.agents import Address, Place, Scope, find_agent, subagents
+from masterplan.agents.sync import write
+from masterplan.core.message import Json, Message, ToolResult
 from masterplan.gateway.serve import Start, serving
 from masterplan.policy import Policy
-from masterplan.providers.fake import FakeProvider, Script
+from masterplan.providers.fake import FakeProvider, Received, Reply, Script
 
 PROJECT = Path(__file__).resolve().parents[2]
 CACHE = PROJECT / os.environ.get("MASTERPLAN_CLIENTS", ".clients")
@@ -37,6 +39,8 @@ BINS = {
 }
 CORE = ("claude", "pi")
 LIMIT_S = 60
+Call = tuple[str, dict[str, Json]]
+"""A tool's name, or its end, and its arguments."""
 
 QUIET = {
     "IS_SANDBOX": "1",
@@ -124,6 +128,12 @@ class Machine:
         path.write_text(text)
         return path
 
+    def sync(self, agent: str, scope: Scope) -> None:
+        """Write the team's files as ``masterplan agents sync`` does."""
+        policy = Policy.parse(POLICY.format(url="http://127.0.0.1:1"))
+        found = find_agent(agent).definitions(subagents(policy), scope)
+        write(self.home if scope == "user" else self.project, found.files)
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -173,6 +183,55 @@ async def run(env: dict[str, str], cwd: Path, *argv: str) -> Ran:
             child.kill()
             await child.wait()
     return Ran(child.returncode or 0, out.decode(), err.decode())
+
+
+class Delegate:
+    """Models that work as a team: the main agent spawns a child, which writes a file by a tool.
+
+    ``spawn`` and ``write`` are what the client's own tools are called with; ``then`` is what the
+    main agent asks after the spawn, until the child's result is there.
+    """
+
+    def __init__(self, spawn: Call, write: Call, then: Callable[[str], Call] | None = None) -> None:
+        self._spawn, self._write, self._then = spawn, write, then
+        self.main: set[tuple[str, str]] = set()
+        self.child: set[tuple[str, str]] = set()
+
+    def __call__(self, received: Received) -> Reply:
+        served = (received.dialect, received.model)
+        if "CHILDTASK" in received.text:
+            self.child.add(served)
+            is_done = any(has_result(m) for m in received.request.messages)
+            return finish(received) if is_done else call(received, self._write)
+        if not received.request.tools:
+            return Reply("a title")
+        self.main.add(served)
+        if "CHILDDONE" in received.text:
+            return Reply("ALL-DONE")
+        if self._then and any(has_result(m) for m in received.request.messages):
+            return call(received, self._then(received.text))
+        return call(received, self._spawn)
+
+
+def call(received: Received, wanted: Call) -> Reply:
+    """Call a tool of the request whose name ends as wanted: a gateway may lengthen names."""
+    name, arguments = wanted
+    found = [tool.name for tool in received.request.tools if tool.name.endswith(name)]
+    assert found, f"no {name} among {[tool.name for tool in received.request.tools]}"
+    return Reply("", tool_calls=((found[0], json.dumps(arguments)),))
+
+
+def finish(received: Received) -> Reply:
+    """End a child's work: by the tool for it where there is one, else by words."""
+    tools = [tool.name for tool in received.request.tools]
+    if "complete_task" in tools:
+        return call(received, ("complete_task", {"result": "CHILDDONE"}))
+    return Reply("CHILDDONE")
+
+
+def has_result(message: Message) -> bool:
+    """Tell whether a message holds a tool's result."""
+    return any(isinstance(part, ToolResult) for part in message.parts)
 
 
 @asynccontextmanager
