@@ -32,8 +32,8 @@ class LaneState:
     asked: str = ""
     decision: Decision | None = None
     requests: int = 0
-    models: list[str] = field(default_factory=list)
-    """The catalog ids that answered here, each once, in the order they came."""
+    model: str = ""
+    """The catalog id of who answered here last."""
     key: str = ""
     course: Course = field(default_factory=Course)
     told_losses: set[str] = field(default_factory=set)

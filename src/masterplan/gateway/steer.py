@@ -15,17 +15,18 @@ from masterplan.core.model import Dialect
 from masterplan.core.task import Task
 from masterplan.core.usage import Usage
 from masterplan.dialects.peek import Peek, tail
-from masterplan.gateway.handoff import Handoff, Rewritten, apply, from_plan, misfit
+from masterplan.gateway.handoff import HANDOFF_TOKENS, Handoff, Rewritten, apply, from_plan, misfit
 from masterplan.gateway.handoff import write as write_handoff
 from masterplan.pipe import Pipe
 from masterplan.routing import Evidence
-from masterplan.routing.switch import CacheState, Outlook, Side, Switch, shaken, weigh
-from masterplan.routing.trajectory import Trajectory, Verdict, observe, switched, verdict
+from masterplan.routing.switch import CacheState, Moment, Outlook, Side, Switch, shaken, weigh
+from masterplan.routing.trajectory import Trajectory, Verdict, observe, restarted, switched, verdict
 
 HANDOFF_S = 45.0
 """Seconds a leaving model has to write its handoff; then the whole history goes along."""
 
 FULL_HISTORY = "the whole history goes along: no handoff was written in time"
+_UNWRITTEN = "to be written if the switch is worth it"
 TTL_S: dict[Dialect, float] = {
     "anthropic": 300.0,
     "openai_chat": 600.0,
@@ -47,6 +48,7 @@ class Course:
     handoff: Handoff | None = None
     cached_tokens: int = 0
     answered_at: float = 0.0
+    moment: Moment = "new"
     switch: Switch | None = None
     spent_nano: int = 0
     spent_turns: int = 0
@@ -57,6 +59,7 @@ class Course:
         if usage is not None:
             written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
             self.cached_tokens = max(usage.cache_read_tokens + written, 0)
+        self.moment = ""
         self.spent_nano += nano or 0
         self.spent_turns += 1
 
@@ -83,8 +86,9 @@ def look(course: Course, seen: Peek, decision: Decision) -> Verdict:
     """Read what is new in the conversation and return the verdict on it."""
     count = len(seen.messages)
     if count < course.messages:  # the client compacted or rewound its history
-        course.trajectory, course.handoff, course.messages = Trajectory(), None, count
-        course.cached_tokens = 0
+        course.trajectory = restarted(course.trajectory)
+        course.handoff, course.messages = None, count
+        course.cached_tokens, course.moment = 0, "compacted"
     first = max(course.messages, count - _OBSERVED_AT_ONCE)
     if first < count:
         course.trajectory = observe(course.trajectory, tail(seen, first))
@@ -113,6 +117,7 @@ async def steer(pipe: Pipe, course: Course, turn: Turn, found: Verdict) -> Steer
     if not weighed.is_worth:
         return Steered(turn.decision, (("kept", {**record, "verdict": [*found.reasons]}),))
     handoff = await _handoff(pipe, course, turn)
+    target = _target(pipe, turn, found, FULL_HISTORY if handoff is None else handoff.text) or target
     course.trajectory = switched(course.trajectory, found.action)
     course.switch, course.spent_nano, course.spent_turns = weighed, 0, 0
     course.cached_tokens = 0
@@ -147,12 +152,10 @@ def take_plan(course: Course, request: Request) -> bool:
     return course.handoff is not None
 
 
-def _target(pipe: Pipe, turn: Turn, found: Verdict) -> Decision | None:
+def _target(pipe: Pipe, turn: Turn, found: Verdict, handoff: str = _UNWRITTEN) -> Decision | None:
     decision = turn.decision
     if found.action == "climb":
-        failed = Evidence(
-            cause="code", signature="lane", seen=("lane",), handoff="written at the switch"
-        )
+        failed = Evidence(cause="code", signature="lane", seen=("lane",), handoff=handoff)
         return pipe.router.next_rung(decision, failed)
     if decision.rung == 0:
         return None
@@ -177,8 +180,9 @@ def _weigh(pipe: Pipe, course: Course, turn: Turn, way: tuple[Decision, Dialect]
     )
     outlook = Outlook(
         history_tokens=history,
-        handoff_tokens=min(6_000, history),
+        handoff_tokens=min(HANDOFF_TOKENS, history),
         role=turn.decision.role,
+        moment=course.moment,
     )
     return weigh(*sides, cache, outlook, pipe.prices.usage_nano)
 

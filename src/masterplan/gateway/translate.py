@@ -24,8 +24,9 @@ async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> F
     sent, misfit = rewrite(job.state.course, request)
     if misfit:
         job.note(desk, "note", reasons=[misfit])
-    known = job.state.models[-1] if job.state.models else None
-    sent, losses = for_model(sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=known)
+    sent, losses = for_model(
+        sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=job.state.model or None
+    )
     flow = await desk.pipe.open(
         job.task, sent, decision=job.decision, card=job.card, login=own_login(job.ask, job.card)
     )

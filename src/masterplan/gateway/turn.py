@@ -148,6 +148,5 @@ def _parsed(job: Job) -> Request:
 def _learn(job: Job, flow: Flow) -> None:
     """Remember what the answer left behind: who gave it, and what the cache holds now."""
     state = job.state
-    if flow.card.id not in state.models:
-        state.models.append(flow.card.id)
+    state.model = flow.card.id
     state.course.answered(flow.usage, flow.cost.known_nano)
