@@ -141,9 +141,7 @@ async def test_host_when_not_ours_then_refused_before_the_token_is_looked_at(
         status, answer = await raw(case, head("GET", "/v1/models", *twice, token))
         assert 400 <= status < 500, answer
         absolute = "http://evil.example/v1/models"
-        status, answer = await raw(
-            case, head("GET", absolute, "Host: 127.0.0.1:{port}", token)
-        )
+        status, answer = await raw(case, head("GET", absolute, "Host: 127.0.0.1:{port}", token))
         assert 400 <= status < 500, answer
         for host in FINE_HOSTS:
             status, answer = await raw(case, head("GET", "/v1/models", f"Host: {host}", token))

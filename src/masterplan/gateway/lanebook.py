@@ -15,6 +15,7 @@ from masterplan.core.decision import Decision
 from masterplan.core.model import ModelCard
 from masterplan.core.task import Need, Task
 from masterplan.dialects.peek import Peek
+from masterplan.gateway.spawned import Spawned
 from masterplan.gateway.steer import Course
 from masterplan.routing import Router
 from masterplan.routing.lane import Lane
@@ -46,7 +47,7 @@ class LaneBook:
         self._router, self._at_most = router, at_most
         self._lanes: OrderedDict[str, LaneState] = OrderedDict()
         self._decisions: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
-        self.spawned: dict[str, str] = {}
+        self.spawned = Spawned()
         """Prompts that agents gave to sub-agents, with the sub-agents' names."""
 
     def state(self, lane: Lane, peek: Peek) -> LaneState:

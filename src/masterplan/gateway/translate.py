@@ -15,6 +15,7 @@ from masterplan.gateway.answer import Answer
 from masterplan.gateway.arguments import ArgumentCheck
 from masterplan.gateway.carrier import for_model
 from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
+from masterplan.gateway.spawned import SpawnListener
 from masterplan.gateway.steer import rewrite
 from masterplan.pipe import Flow
 
@@ -46,6 +47,7 @@ async def _whole(
     flow, check = way
     response = await flow.whole()
     desk.carriers.note(response.parts, job.card.id)
+    desk.lanes.spawned.learn(response.parts)
     response = replace(response, parts=check.parts(response.parts))
     body, losses = codec(job.ask.dialect).write_response(response)
     tell(answer, flow, losses)
@@ -60,6 +62,7 @@ async def _stream(
     writer = codec(job.ask.dialect).stream_writer(request)
     heart = heart_of(desk, job.ask, answer)
     listener = desk.carriers.listen(job.card.id)
+    spawning = SpawnListener(desk.lanes.spawned)
     try:
         async with contextlib.aclosing(flow.events()) as events:
             async for event in events:
@@ -71,6 +74,7 @@ async def _stream(
                     await answer.write(writer.fail(event.code, event.message))
                     continue
                 listener.event(event)
+                spawning.event(event)
                 ready = [writer.write(checked) for checked in check.events(event)]
                 await answer.write(b"".join(ready))
                 heart.beat()
