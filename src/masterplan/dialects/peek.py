@@ -127,7 +127,7 @@ def with_output_cap(dialect: Dialect, body: bytes, tokens: int) -> bytes:
     if dialect == "gemini":
         config = _config(body)
         if config is None:
-            return with_member(body, _CONFIGS[0], b'{"maxOutputTokens":%d}' % tokens)
+            return _placed(body, _CONFIGS[0], b'{"maxOutputTokens":%d}' % tokens)
     is_capped = False
     for name in _CAPS[dialect]:
         member = find_member(body, name, within=config)
@@ -138,16 +138,17 @@ def with_output_cap(dialect: Dialect, body: bytes, tokens: int) -> bytes:
         if value > tokens:
             body = with_value(body, member, b"%d" % tokens)
             config = _config(body) if config else None
-    return body if is_capped else _with_new_cap(dialect, body, tokens, config)
+    if is_capped:
+        return body
+    return _placed(body, _ADDED_CAP[dialect], b"%d" % tokens, config)
 
 
-def _with_new_cap(dialect: Dialect, body: bytes, tokens: int, config: Member | None) -> bytes:
-    """Add a cap; a ``null`` that stands in its place is exchanged."""
-    name = _ADDED_CAP[dialect]
-    member = find_member(body, name, within=config)
+def _placed(body: bytes, name: str, value: bytes, within: Member | None = None) -> bytes:
+    """Add a member; a ``null`` that stands in its place is exchanged."""
+    member = find_member(body, name, within=within)
     if member is not None:
-        return with_value(body, member, b"%d" % tokens)
-    return with_member(body, name, b"%d" % tokens, within=config)
+        return with_value(body, member, value)
+    return with_member(body, name, value, within=within)
 
 
 def _config(body: bytes) -> Member | None:

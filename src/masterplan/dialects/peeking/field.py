@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
 from masterplan.dialects.peeking.turn import role_of, strings_of, turn_of
+from masterplan.dialects.wire import dump_json
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -115,15 +116,12 @@ def _chat(body: bytes, path: str) -> Seen:
 
 
 def _responses(body: bytes, path: str) -> Seen:
-    from msgspec import Raw
-
     from masterplan.dialects.peeking import shape
-    from masterplan.dialects.wire import dump_json
 
     seen = shape.decode(shape.responses, body)
     items = seen.input
     if isinstance(items, str):
-        items = [Raw(dump_json(items))]
+        items = [shape.as_raw(dump_json(items))]
     said = dict(strings_of(seen.client_metadata))
     key = shape.attempt(shape.anything, seen.prompt_cache_key)
     if isinstance(key, str):
@@ -132,7 +130,9 @@ def _responses(body: bytes, path: str) -> Seen:
     first = (seen.instructions,) if seen.instructions else ()
     names: list[str | None] = []
     for tool in seen.tools or ():
-        names += [tool.name or tool.type, *(inner.name for inner in tool.tools or ())]
+        names.append(tool.name or tool.type)
+        if tool.tools:
+            names += [inner.name for inner in tool.tools]
     return Seen(
         seen.model,
         items,

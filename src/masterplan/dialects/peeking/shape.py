@@ -186,6 +186,11 @@ def attempt(decoder: Decoder[Any], data: bytes | str | Raw) -> Any:
         return None
 
 
+def as_raw(data: bytes) -> Raw:
+    """Return JSON as an undecoded value."""
+    return Raw(data)
+
+
 def _misshapen(said: str, path: str) -> DialectError:
     found = _AT.search(said)
     where = f"{path}{found.group(1)[1:]}" if found else path
