@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from run_case import make_spec, module
 
 from masterplan.spec import Acceptance
-from masterplan.workflow.escalate import MAX_WAITS, Count, Failure, next_move
+from masterplan.workflow.escalate import MAX_WAITS, Count, Failure, next_move, spec_failure
 from masterplan.workflow.failure import Failed, failure_report, fenced, signature
 from masterplan.workflow.judge import CheckResult
 from masterplan.workflow.judge.expected import expected_tests
@@ -34,6 +34,7 @@ CODE = Failure("code", "text", "s1")
         (CODE, Count(3, 3, 0), "replan"),
         (CODE, Count(6, 6, 2), "replan"),
         (Failure("spec", ""), Count(1, 6, 2), "replan"),
+        (Failure("spec", "", is_final=True), Count(1, 6, 2), "stop"),
         (Failure("intent", ""), Count(1, 6, 2), "ask"),
         (Failure("budget", ""), Count(1, 6, 2), "stop"),
         (Failure("budget", ""), Count(1, 6, 2, on_exceed="ask"), "ask"),
@@ -43,6 +44,30 @@ def test_move_when_something_failed_then_the_table_answers(
     failure: Failure, count: Count, action: str
 ) -> None:
     assert next_move(failure, count).action == action
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("a.call says too little", "replan"),
+        ("Assumption 1: there is no clock", "replan"),
+        ("assumption 2: ints are bounded here", "stop"),
+        ("assumptions 1, assumption 2", "stop"),
+        ("assumption 3 is not there", "replan"),
+        ("assumption 0", "replan"),
+    ],
+)
+def test_spec_failure_when_an_assumption_is_false_then_its_word_holds(
+    text: str, action: str
+) -> None:
+    assumed = [
+        {"text": "There is a clock."},
+        {"text": "Integers are unbounded.", "falsified_by": "an overflow", "on_false": "stop"},
+    ]
+    spec = make_spec([module("a")], assumptions=assumed)
+    failure = spec_failure(spec, text)
+    assert next_move(failure, Count(1, 6, 2)).action == action
+    assert ("Integers are unbounded." in failure.text) == (action == "stop")
 
 
 @given(st.integers(1, 10), st.integers(0, 5), st.booleans())

@@ -162,10 +162,10 @@ async def build_run(frame: Frame, workshop: Workshop, job: Job, progress: Progre
     report = replace(report, overrides=tuple(told))
     if report.proposed_spec:
         report = _with_proposal(store, report)
-    elif report.status == "failed":
+    elif report.status in ("failed", "stopped"):
         where = shown_path(store.origin(job.run))
         kept = shown_path(store.run_folder(job.run) / REPORT)
-        step = report.next_step.replace("build SPEC", f"build {where}")
+        step = report.next_step.replace("masterplan build SPEC`", f"masterplan build {where}`")
         report = replace(report, next_step=f"{step}; the whole report is {kept}")
     store.end_run(job.run, report.as_json())
     return report

@@ -16,6 +16,7 @@ from masterplan.spec.contract.signature import names_of
 from masterplan.spec.schema import Contract, Module, Spec
 
 _SHARED_CHARS = 1_200
+_ASSUMED = "Taken for true (where one is false, answer `CANNOT: assumption <its number>` and why)"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def _body(spec: Spec, module: Module) -> Iterable[str]:
         f"- {item.choice}" + (f" ({item.reason})" if item.reason else "") for item in decisions
     ]
     yield _section("Decided already", reasons)
+    yield _section(_ASSUMED, [_assumption(spec, at) for at in range(len(spec.assumptions))])
     yield _contracts(spec, "Contracts you produce", module.produces, is_own=True)
     yield _contracts(spec, "Contracts you use", module.consumes, is_own=False)
     yield _section("Edge cases", [_edge_case(module, at) for at in range(len(module.edge_cases))])
@@ -144,6 +146,12 @@ def _import_line(contract: Contract) -> str | None:
     origin = import_name(contract.path or "") if language_of(contract) == "python" else None
     names = names_of(contract.signature)
     return f"from {origin} import {', '.join(sorted(names))}" if origin and names else None
+
+
+def _assumption(spec: Spec, at: int) -> str:
+    item = spec.assumptions[at]
+    sign = f" (false if: {item.falsified_by})" if item.falsified_by else ""
+    return f"- assumption {at + 1}: {item.text}{sign}"
 
 
 def _edge_case(module: Module, at: int) -> str:

@@ -6,8 +6,11 @@ routing's; here is only whether to go on, to climb, to ask or to stop. Must not 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+from masterplan.spec import Spec
 
 Cause = Literal["transport", "code", "spec", "intent", "budget"]
 OnExceed = Literal["stop", "ask"]
@@ -21,7 +24,7 @@ MAX_WAITS = 3
 class Failure:
     """One failure: its cause, the raw text behind it, and the name that shows it again.
 
-    ``is_final`` says that trying again would not help, ``ends_run`` that other modules would meet
+    ``is_final`` says that neither trying again nor the planner would help, ``ends_run`` that other modules would meet
     it too, ``mend`` what a person can do; ``wait_s`` is how long a provider asked to be left alone.
     """
 
@@ -67,6 +70,8 @@ def next_move(failure: Failure, count: Count) -> Move:
         return _after_transport(failure, count)
     if failure.cause == "budget" and count.on_exceed == "ask":
         return Move("ask", "a budget is used up, and you are to be asked")
+    if failure.cause == "spec" and failure.is_final:
+        return Move("stop", "an assumption is false, and the spec says to stop then")
     if failure.cause != "code":
         return _OTHERS[failure.cause]
     left = count.max_tries - count.tries
@@ -82,6 +87,16 @@ def next_move(failure: Failure, count: Count) -> Move:
     return Move("climb", "a check failed")
 
 
+def spec_failure(spec: Spec, text: str) -> Failure:
+    """Return what a builder's word that the spec cannot be met is, by the assumptions it names."""
+    numbers = {int(number) for number in _NUMBER.findall(text)}
+    false = [one for at, one in enumerate(spec.assumptions, 1) if at in numbers]
+    told = "; ".join([text, *(f"it was assumed that: {one.text}" for one in false)])
+    if not any(one.on_false == "stop" for one in false):
+        return Failure("spec", told)
+    return Failure("spec", told, is_final=True, ends_run=True, mend=_FALSE)
+
+
 def _after_transport(failure: Failure, count: Count) -> Move:
     if failure.is_final:
         return Move("wait", "waiting would not help")
@@ -90,6 +105,11 @@ def _after_transport(failure: Failure, count: Count) -> Move:
     return Move("wait", f"the provider failed {count.waits + 1} times")
 
 
+_NUMBER = re.compile(r"\bassumption (\d{1,3})\b", re.IGNORECASE)
+_FALSE = (
+    "mend the assumption and what stands on it in the spec, seal and approve it, then start a new "
+    "run by `masterplan build SPEC`"
+)
 _OTHERS: dict[Cause, Move] = {
     "spec": Move("replan", "the spec cannot be met as it stands"),
     "intent": Move("ask", "the spec leaves open what is wanted"),

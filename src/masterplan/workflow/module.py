@@ -28,7 +28,7 @@ from masterplan.spec.revise import Cause as ChangeCause
 from masterplan.workflow.attempt import Try, TryResult, make_try
 from masterplan.workflow.context import Context
 from masterplan.workflow.decide import module_task
-from masterplan.workflow.escalate import Count, Failure, Move, next_move
+from masterplan.workflow.escalate import Count, Failure, Move, next_move, spec_failure
 from masterplan.workflow.failure import failure_report, signature
 from masterplan.workflow.judge import CheckResult
 from masterplan.workflow.question import Asked, find_answer, record_question
@@ -135,7 +135,7 @@ class ModuleBuild:
             return Failure("intent", made.question, mend="answer the question")
         self._on_rung += 1
         if made.cannot_meet:
-            return Failure("spec", made.cannot_meet)
+            return spec_failure(self._context.spec, made.cannot_meet)
         return await self._judge(made, before)
 
     async def _judge(self, made: TryResult, before: tuple[CheckResult, ...]) -> Failure | None:

@@ -92,7 +92,7 @@ def _next_step(context: Context, status: RunStatus) -> str:
     mends = dict.fromkeys(one.mend for one in ended if one.mend)
     if mends and status in ("stopped", "waiting"):
         told = "; ".join(mends).replace("--resume RUN", f"--resume {run}")
-        return told if "--resume " in told else f"{told}, then `{resume}`"
+        return told if "masterplan build " in told else f"{told}, then `{resume}`"
     return {
         "verified": f"bring it onto your files with `masterplan apply {run}`",
         "failed": "mend and approve the spec, or change the policy, then start a new run by "
