@@ -118,9 +118,12 @@ class Machine:
 
     @property
     def env(self) -> dict[str, str]:
-        bins = (str(CACHE / name) for name in BINS.values())
-        path = os.pathsep.join((*bins, *os.defpath.split(os.pathsep), str(node_folder())))
-        return {"HOME": str(self.home), "PATH": path, "CI": "1", **QUIET}
+        return {"HOME": str(self.home), "PATH": str(node_folder()), "CI": "1", **QUIET}
+
+    def env_of(self, agent: str) -> dict[str, str]:
+        """Return the environment of one agent: its own program first on the path."""
+        path = os.pathsep.join((str(CACHE / BINS[agent]), str(node_folder()), os.defpath))
+        return {**self.env, "PATH": path}
 
     def write(self, name: str, text: str) -> Path:
         path = self.root / name
@@ -147,7 +150,7 @@ class Stack:
     async def drive(self, agent: str, *args: str, **env: str) -> Ran:
         """Run an agent as ``masterplan launch`` wires it."""
         folder = self.machine.root / f"launch-{agent}-{len(self.fake.received)}"
-        place = Place(self.machine.env | env, self.machine.project, folder)
+        place = Place(self.machine.env_of(agent) | env, self.machine.project, folder)
         wiring = find_agent(agent).wire(self.address, self.policy, place)
         for name, text in wiring.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +162,7 @@ class Stack:
 
     async def client(self, env: dict[str, str], *argv: str) -> Ran:
         """Run a program with these variables, by its user's own settings."""
-        return await run(self.machine.env | env, self.machine.project, *argv)
+        return await run(self.machine.env_of(argv[0]) | env, self.machine.project, *argv)
 
     def seen(self) -> set[tuple[str, str]]:
         """Every dialect and model that the provider was asked for."""
@@ -208,8 +211,8 @@ class Delegate:
         self.main.add(served)
         if "CHILDDONE" in received.text:
             return Reply("ALL-DONE")
-        if self._then and any(has_result(m) for m in received.request.messages):
-            return call(received, self._then(received.text))
+        if any(has_result(m) for m in received.request.messages):
+            return call(received, self._then(received.text)) if self._then else Reply("waiting")
         return call(received, self._spawn)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from masterplan.core.message import (
+    Extra,
     Json,
     Message,
     Part,
@@ -126,8 +127,23 @@ def _messages(node: Node) -> list[Message]:
             _linked(parse_part(inner, made_id(str(index), str(place))), open_calls)
             for place, inner in enumerate(fields.list("parts"))
         ]
-        turns.append(Message(_ROLES[name], _unsealed(parts), kept("gemini", fields.rest)))
+        turns += _turns(_ROLES[name], _unsealed(parts), kept("gemini", fields.rest))
     return turns
+
+
+def _turns(
+    role: Literal["user", "assistant"], parts: tuple[Part, ...], extra: Extra
+) -> list[Message]:
+    """Return one turn's messages: results are the user's, whoever the client says has them.
+
+    Antigravity writes them under ``model``; for every other protocol they would be lost there.
+    """
+    if role != "assistant" or not any(isinstance(part, ToolResult) for part in parts):
+        return [Message(role, parts, extra)]
+    own = tuple(part for part in parts if not isinstance(part, ToolResult))
+    results = tuple(part for part in parts if isinstance(part, ToolResult))
+    before = [Message(role, own)] if own else []
+    return [*before, Message("user", results, extra)]
 
 
 def _unsealed(parts: list[Part]) -> tuple[Part, ...]:
