@@ -1,4 +1,4 @@
-"""What the gateway's tests share: a real server on loopback with the scripted provider behind it."""
+"""What the gateway's tests share: a real server on loopback over the scripted provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lanes end to end: roles by name, sub-agents on other providers, climbing with a handoff, plans."""
+"""Lanes end to end: roles by name, sub-agents elsewhere, climbing with a handoff, plans."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class App:
         if verb == "turn":
             await _while_there(receive, answer, take_turn(self._desk, ask, answer))
         elif verb == "count":
-            await _while_there(receive, answer, count_tokens(self._desk.pipe, ask, answer))
+            await _while_there(receive, answer, count_tokens(self._desk, ask, answer))
         elif verb == "route":
             await answer.whole(200, tell_route(self._desk.pipe, body))
         else:

@@ -12,7 +12,7 @@ from masterplan.core.message import Failed, Request
 from masterplan.dialects import WireRequest, codec
 from masterplan.dialects.peek import with_output_cap, with_usage_asked
 from masterplan.gateway.answer import Answer
-from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
+from masterplan.gateway.desk import Ask, Desk, Job, heart_of, own_login, tell
 from masterplan.pipe import Flow
 from masterplan.providers import Head, RawCall
 
@@ -37,7 +37,7 @@ async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
         asked = with_usage_asked(body)
         body, strips = asked, asked != body
     raw = RawCall(
-        WireRequest(_path(job), _headers(job), body, seen.is_stream),
+        WireRequest(_path(job), passed_on(ask), body, seen.is_stream),
         seen.max_output_tokens,
         lambda data, tokens: with_output_cap(ask.dialect, data, tokens),
         own_login(ask, job.card),
@@ -86,10 +86,11 @@ def _path(job: Job) -> str:
     return ask.path.removeprefix("/v1")
 
 
-def _headers(job: Job) -> dict[str, str]:
-    given = job.ask.entry.headers
+def passed_on(ask: Ask) -> dict[str, str]:
+    """Return what of a client's headers a provider of its dialect is told."""
+    given = ask.entry.headers
     headers = {"content-type": "application/json"}
     headers |= {name: given[name] for name in PASSED_ON if name in given}
-    if job.ask.dialect == "anthropic":
+    if ask.dialect == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
     return headers

@@ -35,7 +35,7 @@ async def take_turn(desk: Desk, ask: Ask, answer: Answer) -> None:
     """Answer one model request; every failure is told in the client's dialect."""
     spoken: Dialect | None = None
     try:
-        job = await _understand(desk, ask)
+        job = await understand(desk, ask)
         spoken = job.spoken
         job, request = await _steered(desk, job)
         spoken = job.spoken
@@ -50,7 +50,8 @@ async def take_turn(desk: Desk, ask: Ask, answer: Answer) -> None:
         await answer.whole(status, body, headers)
 
 
-async def _understand(desk: Desk, ask: Ask) -> Job:
+async def understand(desk: Desk, ask: Ask) -> Job:
+    """Return whose work a request is and who does it; nothing is sent."""
     pipe = desk.pipe
     seen = peek(ask.dialect, ask.body, path=ask.path)
     lane = _lane(desk, ask, seen)

@@ -24,6 +24,7 @@ from masterplan.core.message import (
     StreamEvent,
 )
 from masterplan.core.model import Dialect
+from masterplan.dialects import WireRequest, codec
 from masterplan.dialects.tap import is_content
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
@@ -32,7 +33,7 @@ from masterplan.providers.exchange import Exchange, Plan
 from masterplan.providers.raw import Head, Last, RawCall
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
-from masterplan.providers.upstream import Upstream
+from masterplan.providers.upstream import Progress, Upstream
 
 T = TypeVar("T")
 
@@ -77,6 +78,19 @@ class Caller:
     async def close(self) -> None:
         """Close every connection."""
         await self._upstream.close()
+
+    async def ask(self, provider: str, wire: WireRequest, login: Secret | None = None) -> bytes:
+        """Return the answer to a question that costs nothing (a count of tokens); asked once.
+
+        Raises ``ProviderError`` where the provider does not answer it.
+        """
+        endpoint = self._registry.endpoint(provider)
+        key = login or self._registry.key(provider)
+        async with self._upstream.send(endpoint, wire, key, Progress()) as answer:
+            body = await answer.read(self._limits.error_bytes)
+            if answer.status != 200:
+                raise codec(endpoint.dialect).parse_error(answer.status, answer.headers, body)
+            return body
 
     def dialect(self, provider: str) -> Dialect:
         """Return what a provider speaks; raises ``ProviderError`` for an unknown name."""

@@ -19,6 +19,7 @@ from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
 from masterplan.core.usage import Usage
 from masterplan.dialects import codec
+from masterplan.dialects.size import estimate_input_tokens
 from masterplan.providers.endpoint import Endpoint
 from masterplan.providers.fake_script import Received, Reply, Script, load_script
 from masterplan.providers.fake_wire import (
@@ -45,6 +46,7 @@ class FakeProvider:
         self.received: list[Received] = []
         self.usages: list[tuple[str, Usage]] = []
         self.open_answers = 0
+        self.counted = 0
 
     @property
     def executions(self) -> int:
@@ -70,6 +72,7 @@ class FakeProvider:
                 web.get("/__fake/state", self._state),
                 web.get("/v1/models", self._models),
                 web.post("/v1/messages", self._anthropic),
+                web.post("/v1/messages/count_tokens", self._anthropic_count),
                 web.post("/v1/chat/completions", self._openai_chat),
                 web.post("/chat/completions", self._openai_chat),
                 web.post("/v1/responses", self._openai_responses),
@@ -108,7 +111,19 @@ class FakeProvider:
     async def _openai_responses(self, http: web.Request) -> web.StreamResponse:
         return await self._serve(http, "openai_responses")
 
+    async def _anthropic_count(self, http: web.Request) -> web.StreamResponse:
+        return await self._count(http, "anthropic", "input_tokens")
+
+    async def _count(self, http: web.Request, dialect: Dialect, field: str) -> web.StreamResponse:
+        """Count tokens as providers do: nothing is executed, and so nothing is on the bill."""
+        body = await http.read()
+        self.counted += 1
+        request = codec(dialect).parse_request(body, path=http.path)
+        return web.json_response({field: estimate_input_tokens(request)})
+
     async def _gemini(self, http: web.Request) -> web.StreamResponse:
+        if http.path.endswith(":countTokens"):
+            return await self._count(http, "gemini", "totalTokens")
         return await self._serve(http, "gemini")
 
     async def _serve(self, http: web.Request, dialect: Dialect) -> web.StreamResponse:
