@@ -20,7 +20,7 @@ def test_parse_request_when_a_result_stands_under_model_then_it_is_the_users() -
     assert [message.role for message in request.messages] == ["user", "assistant", "user"]
     assert isinstance(request.messages[2].parts[0], ToolResult)
     for dialect in ("anthropic", "openai_chat"):
-        written = codec(dialect).write_request(request).body
+        written = codec(dialect).write_request(request)[0].body
         assert b"FOUND" in written, dialect
         assert b"no result" not in written, dialect
 
