@@ -22,6 +22,7 @@ from masterplan.ledger import Group, Ledger
 from masterplan.ledger.owner import is_gone, this_owner
 from masterplan.policy import Policy
 from masterplan.policy.folder import state_dir
+from masterplan.providers import Limits
 from masterplan.workflow.open import open_pipe
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Start:
     environ: Mapping[str, str]
     port: int = DEFAULT_PORT
     caps: Caps = field(default_factory=Caps)
+    limits: Limits = field(default_factory=Limits)
     token_file: Path | None = None
 
     @property
@@ -105,7 +107,8 @@ async def serving(start: Start) -> AsyncIterator[Ready]:
     tokens = Tokens(start.token_path)
     listening = _bound(start.port)
     port = listening.getsockname()[1]
-    async with open_pipe(start.policy, start.environ) as bare, _grouped(bare.ledger) as books:
+    opened = open_pipe(start.policy, start.environ, limits=start.limits)
+    async with opened as bare, _grouped(bare.ledger) as books:
         pipe = replace(bare, books=books)
         log = LaneLog(state_dir(start.environ) / LOG_FILE)
         desk = Desk(pipe, LaneBook(pipe.router), log, start.caps)

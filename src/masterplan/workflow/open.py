@@ -18,7 +18,7 @@ from masterplan.ledger import Ledger
 from masterplan.pipe import Pipe, Trace
 from masterplan.policy import Policy
 from masterplan.policy.folder import config_dir, state_dir
-from masterplan.providers import Caller, Endpoint, Registry
+from masterplan.providers import Caller, Endpoint, Limits, Registry
 from masterplan.providers.embedded import Engine
 from masterplan.routing import Router
 
@@ -48,14 +48,18 @@ def load_prices(environ: Mapping[str, str]) -> Prices:
 
 @asynccontextmanager
 async def open_pipe(
-    policy: Policy, environ: Mapping[str, str], *, trace: Trace | None = None
+    policy: Policy,
+    environ: Mapping[str, str],
+    *,
+    trace: Trace | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[Pipe]:
     """Open the one door to models; close its connections, servers and books at the end."""
     catalog = policy.catalog(Catalog.load())
     prices = load_prices(environ)
     registry = Registry.build(endpoints_of(policy), environ)
     with open_ledger(environ) as ledger, Engine() as engine:
-        async with Caller(registry) as caller:
+        async with Caller(registry, limits) as caller:
             pipe = Pipe(
                 policy,
                 catalog,
