@@ -91,7 +91,8 @@ class Sequencer:
             self.has_content = True
         if isinstance(lane.part, ToolCall):
             lane.arguments.append(delta.text)
-        delta = replace(delta, index=lane.index)
+        if delta.index != lane.index:
+            delta = PartDelta(lane.index, delta.text, delta.signature, delta.extra)
         if self._lanes[0] is lane:
             return [delta]
         lane.waiting.append(delta)

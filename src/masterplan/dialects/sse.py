@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from masterplan.core.errors import DialectError
 
@@ -16,8 +16,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
-class SseEvent:
+class SseEvent(NamedTuple):
     """One dispatched event: its name (``message`` if none was given) and its data."""
 
     name: str
@@ -48,6 +47,9 @@ class SseParser:
 
     def events(self, chunk: bytes) -> Iterator[SseEvent]:
         """Yield what ``feed`` returns, so that events before a mistake are not lost with it."""
+        if self._is_plain(chunk):
+            yield from self._whole(chunk)
+            return
         if not chunk:
             return
         if self._ended_with_cr:
@@ -73,6 +75,34 @@ class SseParser:
     def is_between_events(self) -> bool:
         """True where no half-received event is waiting."""
         return not self._pending and not self._data and not self._name
+
+    def _is_plain(self, chunk: bytes) -> bool:
+        """Tell whether a chunk holds whole events and nothing unusual, as nearly all do."""
+        return (
+            chunk.endswith(b"\n\n")
+            and len(chunk) <= self._max_bytes
+            and not (self._is_first or self._ended_with_cr or self._pending)
+            and not (self._data or self._name)
+            and b"\r" not in chunk
+        )
+
+    def _whole(self, chunk: bytes) -> Iterator[SseEvent]:
+        for block in chunk[:-2].split(b"\n\n"):
+            first, _, second = block.partition(b"\n")
+            if second and first.startswith(b"event: "):
+                name, data = first[7:], second
+            else:
+                name, data = b"", block
+            if data.startswith(b"data: ") and b"\n" not in data:
+                yield _event(name, data[6:])
+                continue
+            for line in block.split(b"\n"):
+                event = self._line(line)
+                if event is not None:
+                    yield event
+            event = self._dispatch()
+            if event is not None:
+                yield event
 
     def _hold(self, piece: bytes) -> None:
         self._pending.append(piece)
@@ -107,10 +137,14 @@ class SseParser:
         self._data, self._data_bytes, self._name = [], 0, b""
         if not data:
             return None
-        try:
-            text = b"\n".join(data).decode()
-        except UnicodeDecodeError as error:
-            raise DialectError(
-                "dialect.not_utf8", f"an event of the stream is not UTF-8 ({error.reason})"
-            ) from None
-        return SseEvent(name.decode(errors="replace") or "message", text)
+        return _event(name, b"\n".join(data))
+
+
+def _event(name: bytes, data: bytes) -> SseEvent:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise DialectError(
+            "dialect.not_utf8", f"an event of the stream is not UTF-8 ({error.reason})"
+        ) from None
+    return SseEvent(name.decode(errors="replace") or "message", text)

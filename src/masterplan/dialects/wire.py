@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from masterplan.core.errors import DialectError
 from masterplan.core.message import Json
@@ -41,14 +41,17 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def dump_text(value: Json) -> str:
     """Return compact JSON text, keys in the order they stand."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError:  # lone surrogates, which only the standard encoder takes
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def dump_json(value: Json) -> bytes:
     """Return compact JSON bytes, keys in the order they stand."""
     try:
-        return dump_text(value).encode()
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form; escaped it is legal JSON
+        return to_json(value)
+    except PydanticSerializationError:  # a lone surrogate has no UTF-8 form; escaped it is legal
         return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -66,13 +69,26 @@ def without_none(fields: dict[str, Json]) -> dict[str, Json]:
 
 
 class Node:
-    """A JSON value and the path to it, for messages such as ``at $.messages[0].content``."""
+    """A JSON value and the path to it, for messages such as ``at $.messages[0].content``.
 
-    __slots__ = ("path", "value")
+    The path is put together only when a mistake asks for it.
+    """
 
-    def __init__(self, value: Json, path: str = "$") -> None:
+    __slots__ = ("_base", "_key", "value")
+
+    def __init__(self, value: Json, base: str | Node = "$", key: str | int = "") -> None:
         self.value = value
-        self.path = path
+        self._base = base
+        self._key = key
+
+    @property
+    def path(self) -> str:
+        """Where the value stands."""
+        base, key = self._base, self._key
+        head = base if isinstance(base, str) else base.path
+        if isinstance(key, int):
+            return f"{head}[{key}]"
+        return f"{head}.{key}" if key else head
 
     def fail(self, wanted: str) -> NoReturn:
         """Raise ``DialectError`` saying what was wanted here."""
@@ -86,7 +102,7 @@ class Node:
         """Return the value as a string, or raise."""
         if not isinstance(self.value, str):
             self.fail("a string")
-        return str(self.value)
+        return self.value
 
     def integer(self) -> int:
         """Return the value as a whole number, or raise."""
@@ -120,7 +136,7 @@ class Node:
         if not isinstance(self.value, list):
             self.fail("a list")
         for index, item in enumerate(self.value):
-            yield Node(item, f"{self.path}[{index}]")
+            yield Node(item, self, index)
 
     def object(self) -> dict[str, Any]:
         """Return the value as an object, or raise."""
@@ -136,11 +152,16 @@ class Node:
 class Fields:
     """An object being read: what was not taken is its ``rest``. ``null`` counts as absent."""
 
-    __slots__ = ("_left", "path")
+    __slots__ = ("_left", "_node")
 
     def __init__(self, node: Node) -> None:
         self._left = node.object()
-        self.path = node.path
+        self._node = node
+
+    @property
+    def path(self) -> str:
+        """Where the object stands."""
+        return self._node.path
 
     def take(self, *names: str) -> Node | None:
         """Return the first of these fields that has a value; all of them count as read."""
@@ -148,7 +169,7 @@ class Fields:
         for name in names:
             value = self._left.pop(name, None)
             if value is not None and found is None:
-                found = Node(value, f"{self.path}.{name}")
+                found = Node(value, self._node, name)
         return found
 
     def need(self, *names: str) -> Node:
@@ -195,6 +216,8 @@ class Fields:
     @property
     def rest(self) -> dict[str, Json]:
         """What was not read, as it came."""
+        if not self._left:
+            return {}
         return {name: value for name, value in self._left.items() if value is not None}
 
 

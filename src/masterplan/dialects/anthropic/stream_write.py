@@ -12,7 +12,6 @@ from masterplan.core.message import (
     Finished,
     Json,
     Loss,
-    Opaque,
     Part,
     PartDelta,
     PartEnded,
@@ -46,6 +45,7 @@ class MessagesWriter:
         self._blocks = BlockWriter(self._losses, None)
         self._indexes: dict[int, int] = {}
         self._parts: dict[int, Part] = {}
+        self._heads: dict[int, bytes] = {}
         self._count = 0
 
     @property
@@ -55,12 +55,12 @@ class MessagesWriter:
 
     def write(self, event: StreamEvent) -> bytes:
         """Return the bytes for one event, possibly none."""
+        if isinstance(event, PartDelta):
+            return self._part_delta(event)
         if isinstance(event, Started):
             return self._started(event)
         if isinstance(event, PartStarted):
             return self._part_started(event)
-        if isinstance(event, PartDelta):
-            return self._part_delta(event)
         if isinstance(event, PartEnded):
             return self._part_ended(event.index)
         if isinstance(event, Finished):
@@ -104,8 +104,9 @@ class MessagesWriter:
         self._count += 1
         self._parts[event.index] = part
         out += _event("content_block_start", {"index": index, "content_block": block})
+        self._heads[event.index] = _delta_head(index, part)
         if isinstance(part, ToolCall) and part.arguments:
-            out += self._delta(index, {"type": "input_json_delta", "partial_json": part.arguments})
+            out += self._heads[event.index] + dump_json(part.arguments) + b"}}\n\n"
         return out
 
     def _block(self, part: Part, index: int) -> Json | None:
@@ -134,18 +135,18 @@ class MessagesWriter:
         return out + _event("content_block_stop", {"index": index})
 
     def _part_delta(self, event: PartDelta) -> bytes:
-        index, part = self._indexes.get(event.index), self._parts.get(event.index)
-        if index is None or part is None:
+        head = self._heads.get(event.index)
+        if head is None:
             return b""
+        out = head + dump_json(event.text) + b"}}\n\n" if event.text else b""
+        return out if event.signature is None and not event.extra else out + self._beside(event)
+
+    def _beside(self, event: PartDelta) -> bytes:
+        """Return the events for what comes beside a text."""
+        index, part = self._indexes[event.index], self._parts[event.index]
         out = b""
         for citation in event.extra.get("anthropic", {}).get("citations", []):
             out += self._delta(index, {"type": "citations_delta", "citation": citation})
-        if event.text and isinstance(part, Text):
-            out += self._delta(index, {"type": "text_delta", "text": event.text})
-        elif event.text and isinstance(part, Reasoning):
-            out += self._delta(index, {"type": "thinking_delta", "thinking": event.text})
-        elif event.text and isinstance(part, ToolCall | Opaque):
-            out += self._delta(index, {"type": "input_json_delta", "partial_json": event.text})
         if event.signature is not None:
             out += self._signature(event, part, event.signature)
         elif isinstance(part, Reasoning) and event.extra:
@@ -172,6 +173,14 @@ class MessagesWriter:
         own = self._losses.own(event.extra, "$")
         fields = {"delta": delta, "usage": write_usage(event.usage), **own}
         return _event("message_delta", fields) + _event("message_stop", {})
+
+
+def _delta_head(index: int, part: Part) -> bytes:
+    """Return what is alike in all deltas of a block, up to their text."""
+    kinds = {Text: ("text_delta", "text"), Reasoning: ("thinking_delta", "thinking")}
+    kind, field = kinds.get(type(part), ("input_json_delta", "partial_json"))
+    whole = _event("content_block_delta", {"index": index, "delta": {"type": kind, field: ""}})
+    return whole.removesuffix(b'""}}\n\n')
 
 
 def _event(name: str, fields: dict[str, Json]) -> bytes:

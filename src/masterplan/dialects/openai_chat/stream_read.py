@@ -51,7 +51,12 @@ class ChatDecoder:
         """Return the canonical events of one chunk."""
         if event.data.strip() == "[DONE]":
             return self._done()
-        fields = Node(parse_json(event.data)).fields()
+        raw = parse_json(event.data)
+        if self.served_model is not None and self._stop is None:
+            text = _lone_text(raw)
+            if text is not None:
+                return self._content(text)
+        fields = Node(raw).fields()
         error = fields.take("error")
         if error is not None:
             return [failed(error)]
@@ -190,6 +195,23 @@ class ChatDecoder:
             stop, is_malformed=self.parts.is_malformed, has_tool_call=self.parts.has_tool_call
         )
         return [*events, Finished(stop, self.usage, self._detail)]
+
+
+def _lone_text(raw: Json) -> str | None:
+    """Return the text of a chunk that holds nothing else, as nearly all do."""
+    try:
+        (choice,) = raw["choices"]
+        delta = choice["delta"]
+        text = delta["content"]
+        is_lone = raw.get("usage") is None and raw.get("error") is None and not choice["index"]
+        if not is_lone or choice.get("finish_reason") is not None or not isinstance(text, str):
+            return None
+        for name, value in delta.items():
+            if value is not None and name not in ("content", "role"):
+                return None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return text
 
 
 class _Call:
