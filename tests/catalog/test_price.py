@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import genai_prices
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,15 @@ PRICES = Prices.load(as_of=AT)
 OPUS = CATALOG.card("claude-opus-4-6")
 GEMINI = CATALOG.card("gemini-3.1-pro")
 COUNT = st.integers(0, 2_000_000)
+LISTED = sorted(
+    (home.id, model.id)
+    for home in get_snapshot().providers
+    for model in home.models
+    if PRICES.expected_nano(
+        replace(OPUS, id="x/y", price_provider=home.id, price_name=model.id), 1, 1
+    )
+)
+MOMENT = st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
 
 
 def by_hand(counts: tuple[int, ...], rates: tuple[str, ...]) -> int:
@@ -38,6 +49,40 @@ def test_price_when_reported_then_equals_the_list_exactly(
     cost = PRICES.price(OPUS, usage, at=AT)
     expected = by_hand((fresh, read, five, hour, out), ("5", "0.5", "6.25", "10", "25"))
     assert (cost.nano, cost.quality) == (expected, "reported")
+
+
+def by_the_library(card: ModelCard, usage: Usage, at: datetime) -> int | None:
+    """The other oracle: the price list's own calculation, one call of it a price."""
+    if card.is_free:
+        return 0
+    assert card.price_provider is not None
+    assert card.price_name is not None
+    cached = usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    told = genai_prices.calc_price(
+        genai_prices.Usage(
+            input_tokens=max(usage.input_tokens, cached),
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        ),
+        card.price_name,
+        provider_id=card.price_provider,
+        genai_request_timestamp=at,
+    )
+    return to_nano(told.total_price)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(LISTED), st.tuples(COUNT, COUNT, COUNT, COUNT, COUNT), MOMENT)
+def test_price_of_any_listed_model_when_asked_then_is_the_librarys_to_the_nano(
+    which: tuple[str, str], counts: tuple[int, int, int, int, int], at: datetime
+) -> None:
+    home, name = which
+    card = replace(OPUS, id=f"{home}/{name}", price_provider=home, price_name=name)
+    into, out, read, five, hour = counts
+    usage = Usage(into, out, read, five, hour, source="reported")
+    assert PRICES.price(card, usage, at=at).nano == by_the_library(card, usage, at)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +184,8 @@ def test_usage_when_expected_then_is_the_price_with_every_cache_class(
     card = CATALOG.card(name)
     usage = Usage(fresh + read + five + hour, out, read, five, hour)
     exact = PRICES.price(card, replace(usage, source="reported"), at=AT).nano
-    expected = PRICES.usage_nano(card, usage)
     assert exact is not None
-    assert expected is not None
-    assert abs(expected - exact) <= 1
+    assert PRICES.usage_nano(card, usage) == exact == by_the_library(card, usage, AT)
 
 
 def test_usage_when_read_from_a_cache_then_a_tenth_of_fresh_and_writing_costs_more() -> None:

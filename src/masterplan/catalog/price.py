@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from genai_prices.types import Usage as PricedUsage
 
 ServiceTier = Literal["standard", "priority", "flex", "fast", "batch"]
-
-_MILLION = 1_000_000
 
 CONTEXTS: dict[ServiceTier, tuple[dict[str, str], ...]] = {
     "standard": (),
@@ -60,7 +58,7 @@ class Prices:
     def price_version(self) -> str:
         """The name of this exact price list, stamped on every attempt."""
         own = f"+{digest_of(self.overrides)}" if self.overrides else ""
-        return f"genai-prices-{version('genai-prices')}{own}"
+        return f"genai-prices-{_list_version()}{own}"
 
     def price(
         self, card: ModelCard, usage: Usage, *, at: datetime, tier: ServiceTier = "standard"
@@ -70,12 +68,12 @@ class Prices:
             return Cost(0, "reported", "run by the user")
         if usage.source == "unknown":
             return Cost(None, "unknown", "the provider reported no usage")
-        usd = self._usd(card, usage, at, tier)
-        if usd is None:
+        nano = self._nano(card, usage, at, tier)
+        if nano is None:
             return Cost(None, "unknown", f"no price for {card.id} ({tier})")
         if usage.source == "estimated":
-            return Cost(to_nano(usd), "estimated", "estimated tokens at list price")
-        return Cost(to_nano(usd), "reported", "reported tokens at list price")
+            return Cost(nano, "estimated", "estimated tokens at list price")
+        return Cost(nano, "reported", "reported tokens at list price")
 
     def worst_case_nano(
         self,
@@ -95,50 +93,36 @@ class Prices:
             Usage(count, out, cache_write_5m_tokens=count),
             Usage(count, out, cache_write_1h_tokens=count),
         )
-        amounts = [self._usd(card, usage, at or self.as_of, "standard") for usage in classes]
+        amounts = [self._nano(card, usage, at or self.as_of) for usage in classes]
         known = [amount for amount in amounts if amount is not None]
-        return to_nano(max(known)) if len(known) == len(amounts) else None
+        return max(known) if len(known) == len(amounts) else None
 
     def expected_nano(self, card: ModelCard, input_tokens: int, output_tokens: int) -> int | None:
         """Return what a call of this size costs without any cache, or ``None``."""
-        if card.is_free:
-            return 0
-        if card.id in self.overrides or card.price_name is None or card.price_provider is None:
-            usd = self._usd(card, Usage(input_tokens, output_tokens), self.as_of, "standard")
-            return None if usd is None else to_nano(usd)
-        for start, into, out in _bands(card.price_provider, card.price_name, self.as_of):
-            if input_tokens > start:
-                return round(input_tokens * into + output_tokens * out)
-        return None
+        return self.usage_nano(card, Usage(input_tokens, output_tokens))
 
     def usage_nano(self, card: ModelCard, usage: Usage) -> int | None:
         """Return what a usage is expected to cost with its cache reads and writes, or ``None``.
 
         For predictions: the figures of ``as_of``, whatever the usage's source says.
         """
-        if card.is_free:
-            return 0
-        if card.id in self.overrides or card.price_name is None or card.price_provider is None:
-            usd = self._usd(card, usage, self.as_of, "standard")
-            return None if usd is None else to_nano(usd)
-        fives, hours = usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
-        fresh, read = usage.fresh_input_tokens, usage.cache_read_tokens
-        counts = (fresh, read, fives, hours, usage.output_tokens)
-        whole = max(usage.input_tokens, read + fives + hours)
-        for start, rates in _class_bands(card.price_provider, card.price_name, self.as_of):
-            if whole > start:
-                return round(sum(n * rate for n, rate in zip(counts, rates, strict=True)))
-        return None
+        return 0 if card.is_free else self._nano(card, usage, self.as_of)
 
-    def _usd(
-        self, card: ModelCard, usage: Usage, at: datetime, tier: ServiceTier
-    ) -> Decimal | None:
+    def _nano(
+        self, card: ModelCard, usage: Usage, at: datetime, tier: ServiceTier = "standard"
+    ) -> int | None:
         own = self.overrides.get(card.id)
         if own is not None:
-            return own.usd(usage) if tier == "standard" else None
-        if card.price_name is None or card.price_provider is None:
+            return to_nano(own.usd(usage)) if tier == "standard" else None
+        provider, name = card.price_provider, card.price_name
+        if name is None or provider is None:
             return None
-        return _listed(card.price_provider, card.price_name, usage, at, tier)
+        if tier == "standard" and (at is self.as_of or _is_steady(provider, name)):
+            nano = _banded(_bands(provider, name, self.as_of), usage)
+            if nano is not None:
+                return nano
+        usd = _listed(provider, name, usage, at, tier)
+        return None if usd is None else to_nano(usd)
 
 
 def _listed(
@@ -158,59 +142,81 @@ def _listed(
     return priced.total_price if priced.model_price.input_mtok is not None else None
 
 
-@lru_cache(maxsize=4096)
-def _bands(provider: str, name: str, at: datetime) -> tuple[tuple[int, Decimal, Decimal], ...]:
-    """Nano-dollars a token without cache, by size of input, the longest first.
-
-    A decision asks for dozens of prices within a millisecond; one by the library takes 70 µs.
-    """
-    starts = {-1}
-    found = _find(provider, name)
-    if found is not None:
-        prices = found[1].get_prices(at)
-        for price in (prices.input_mtok, prices.output_mtok):
-            starts.update(tier.start for tier in getattr(price, "tiers", ()))
-    bands = []
-    for start in sorted(starts, reverse=True):
-        one = max(start, 0) + 1
-        into = _listed(provider, name, Usage(one, 0), at, "standard")
-        both = _listed(provider, name, Usage(one, _MILLION), at, "standard")
-        if into is not None and both is not None:
-            a_token = (into / one, (both - into) / _MILLION)
-            bands.append((start, a_token[0] * NANO_PER_USD, a_token[1] * NANO_PER_USD))
-    return tuple(bands)
+Bands = tuple[tuple[int, tuple[Decimal, ...]], ...]
 
 
 @lru_cache(maxsize=4096)
-def _class_bands(
-    provider: str, name: str, at: datetime
-) -> tuple[tuple[int, tuple[Decimal, ...]], ...]:
+def _bands(provider: str, name: str, at: datetime) -> Bands:
     """Nano-dollars a token of each cache class and of output, by size of input, longest first.
 
-    Weighing a switch prices some dozens of turns; one by the library takes 70 µs.
+    Exactly the library's, which takes 70 µs for one price; nothing where that cannot be.
     """
-    starts = {-1}
     found = _find(provider, name)
-    if found is not None:
-        prices = found[1].get_prices(at)
-        for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"):
-            starts.update(tier.start for tier in getattr(getattr(prices, key), "tiers", ()))
+    if found is None:
+        return ()
+    prices = found[1].get_prices(at)
+    starts = {-1}
+    for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"):
+        starts.update(tier.start for tier in getattr(getattr(prices, key), "tiers", ()))
     bands = []
+    end: int | None = None
     for start in sorted(starts, reverse=True):
-        n = max(start, 0) + 1
-        alike = (
-            Usage(n),
-            Usage(n, cache_read_tokens=n),
-            Usage(n, cache_write_5m_tokens=n),
-            Usage(n, cache_write_1h_tokens=n),
-        )
-        whole = [_listed(provider, name, usage, at, "standard") for usage in alike]
-        told = _listed(provider, name, Usage(n, _MILLION), at, "standard")
-        known = [usd / n * NANO_PER_USD for usd in whole if usd is not None]
-        if told is not None and len(known) == len(whole):
-            out = (told * NANO_PER_USD - known[0] * n) / _MILLION
-            bands.append((start, (*known, out)))
+        n = _round_number(start, end)
+        rates = None if n is None else _rates_at(provider, name, n, at)
+        if rates is None:
+            return ()
+        bands.append((start, rates))
+        end = start
     return tuple(bands)
+
+
+def _round_number(start: int, end: int | None) -> int | None:
+    """Return a count above ``start``, up to ``end``, by which a decimal divides exactly."""
+    numbers = (m * 10**power for power in range(8) for m in (1, 2, 5))
+    return next((n for n in numbers if n > start and (end is None or n <= end)), None)
+
+
+def _rates_at(provider: str, name: str, n: int, at: datetime) -> tuple[Decimal, ...] | None:
+    alike = (
+        Usage(n),
+        Usage(n, cache_read_tokens=n),
+        Usage(n, cache_write_5m_tokens=n),
+        Usage(n, cache_write_1h_tokens=n),
+        Usage(n, 1),
+    )
+    told = [_listed(provider, name, usage, at, "standard") for usage in alike]
+    known = [usd * NANO_PER_USD for usd in told if usd is not None]
+    if len(known) < len(told):
+        return None
+    return (*(nano / n for nano in known[:4]), known[4] - known[0])
+
+
+def _banded(bands: Bands, usage: Usage) -> int | None:
+    read, fives = usage.cache_read_tokens, usage.cache_write_5m_tokens
+    hours = usage.cache_write_1h_tokens
+    cached = read + fives + hours
+    whole = max(usage.input_tokens, cached)
+    for start, rates in bands:
+        if whole > start:
+            nano = (whole - cached) * rates[0] + usage.output_tokens * rates[4]
+            if cached:
+                nano += read * rates[1] + fives * rates[2] + hours * rates[3]
+            return int(nano.to_integral_value(ROUND_HALF_EVEN))
+    return None
+
+
+@cache
+def _is_steady(provider: str, name: str) -> bool:
+    """Tell whether a model costs the same at any time."""
+    from genai_prices.types import ModelPrice
+
+    found = _find(provider, name)
+    return found is not None and isinstance(found[1].prices, ModelPrice)
+
+
+@cache
+def _list_version() -> str:
+    return version("genai-prices")
 
 
 @cache
