@@ -13,7 +13,7 @@ import threading
 from masterplan.core.errors import LedgerError
 from masterplan.core.money import Cost
 from masterplan.core.usage import Usage
-from masterplan.ledger.ledger import Ledger, Movement, Result
+from masterplan.ledger.ledger import Ledger, Movement, Result, RoomOf
 from masterplan.ledger.record import Intent, Room, Settlement
 
 NEVER_SENT = Settlement(
@@ -67,16 +67,18 @@ class Group:
 
     async def room(self, intent: Intent) -> list[Room]:
         """Return what each of the intent's caps has spent, reserved and left right now."""
-        return await asyncio.to_thread(self._ledger.room, intent)
+        found = await self._enter(RoomOf(intent))
+        return found if isinstance(found, list) else []
 
     async def close(self) -> None:
         """Take nothing more, write the settlements that wait and end the writing thread.
 
-        Reservations that wait are refused; the ledger stays open. A second call does nothing.
+        Reservations and questions that wait are refused, and the ledger stays open. A second call
+        does nothing.
         """
         with self._lock:
-            refused = [item for item in self._waiting if type(item[0]) is Intent]
-            self._waiting = [item for item in self._waiting if type(item[0]) is not Intent]
+            refused = [item for item in self._waiting if not isinstance(item[0], tuple)]
+            self._waiting = [item for item in self._waiting if isinstance(item[0], tuple)]
             is_first, self._is_closed = not self._is_closed, True
             self._ring()
         self._deliver(refused, [_closed()] * len(refused))
@@ -89,13 +91,13 @@ class Group:
 
     def _enter(self, movement: Movement) -> _Waiter:
         """Queue a movement of the running loop's task; raises LedgerError."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._start(loop)
         if os.getpid() != self._pid:
             raise LedgerError(
                 "ledger.forked", "this ledger was opened by a parent process", mend="open it anew"
             )
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._start(loop)
         waiter: _Waiter = loop.create_future()
         with self._lock:
             if self._is_closed:
@@ -171,9 +173,9 @@ class Group:
 
 
 def _is_given_up(item: _Item) -> bool:
-    """Tell whether nobody wants this reservation any more; a settlement is always wanted."""
+    """Tell whether nobody wants this any more; a settlement is always wanted."""
     movement, waiter = item
-    return type(movement) is Intent and waiter is not None and waiter.cancelled()
+    return not isinstance(movement, tuple) and waiter is not None and waiter.cancelled()
 
 
 def _closed() -> LedgerError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -33,11 +34,19 @@ from masterplan.ledger.store import Store, make_file
 from masterplan.ledger.tx import Tx
 from masterplan.ledger.verify import ensure_tail, find_problems
 
-Movement = Intent | tuple[str, Settlement]
-"""A call to reserve for, or an attempt to settle."""
 
-Result = str | Exception | None
-"""The attempt's id of a reservation, nothing of a settlement, or why it was refused."""
+@dataclass(frozen=True)
+class RoomOf:
+    """The question what the caps of a call have left, at its place among movements."""
+
+    intent: Intent
+
+
+Movement = Intent | tuple[str, Settlement] | RoomOf
+"""A call to reserve for, an attempt to settle, or a question between them."""
+
+Result = str | list[Room] | Exception | None
+"""The id of what was reserved, nothing of a settlement, an answer, or why it was refused."""
 
 SMALL_BYTES = 1_000_000
 """A ledger up to this size is checked whole whenever it is opened: about 30 ms."""
@@ -146,7 +155,8 @@ class Ledger:
         LedgerError where nothing could be made durable; then none of them took place.
         """
         results: list[Result] = []
-        with self._store.write() as tx:
+        is_asking = all(type(movement) is RoomOf for movement in movements)
+        with self._store.read() if is_asking else self._store.write() as tx:
             now = float(self._clock())
             for movement in movements:
                 before = tx.seq
@@ -160,9 +170,11 @@ class Ledger:
                     results.append(error)
         return results
 
-    def _move(self, tx: Tx, movement: Movement, now: float) -> str | None:
+    def _move(self, tx: Tx, movement: Movement, now: float) -> str | list[Room] | None:
         if isinstance(movement, Intent):
             return books.reserve(tx, movement, now, self._owner)
+        if isinstance(movement, RoomOf):
+            return books.find_rooms(tx, movement.intent, now)
         books.settle(tx, *movement, now)
         return None
 

@@ -19,6 +19,9 @@ from masterplan.core.errors import LedgerError
 
 _RESTORE = "restore a backup there, or remove the marker beside it to start new books"
 
+_MOMENT_S = 0.005
+"""Transactions that follow each other so fast share one look at the files between them."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -169,6 +172,12 @@ class Watch:
         self._paths = tuple(os.fspath(path) for path in (place.path, *place.companions))
         self._seen = [_identity(path)[:2] for path in self._paths]
         self._size_bytes = place.path.stat().st_size
+        self._seen_at = -_MOMENT_S
+
+    def ensure_seen(self) -> None:
+        """Raise LedgerError as ``ensure_same`` does, unless it was all seen a moment ago."""
+        if time.monotonic() - self._seen_at > _MOMENT_S:
+            self.ensure_same()
 
     def ensure_same(self) -> None:
         """Raise LedgerError unless every file is the one that was opened."""
@@ -190,6 +199,7 @@ class Watch:
                 _RESTORE,
             )
         self._size_bytes = size_bytes
+        self._seen_at = time.monotonic()
 
 
 def _identity(path: str) -> tuple[int, int, int]:

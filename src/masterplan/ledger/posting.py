@@ -15,6 +15,7 @@ from masterplan.core.task import KINDS, ROLES
 from masterplan.core.usage import UsageSource
 from masterplan.ledger.chain import Value
 from masterplan.ledger.record import (
+    LABEL_SIZE,
     Ending,
     Intent,
     Settlement,
@@ -35,18 +36,17 @@ _OUTCOMES: tuple[str, ...] = tuple(
     str(name) for part in get_args(Ending) for name in (get_args(part) or (part,))
 )
 _QUALITIES, _SOURCES = get_args(Quality), get_args(UsageSource)
-_LABELS = ("module", "lane", "purpose", "provider", "model", "requested_model")
-_REFERENCES = ("effort", "price_version", "request_hash", "retry_of")
+_LABELS = (
+    "module", "lane", "purpose", "provider", "model", "requested_model", "effort",
+    "price_version", "request_hash", "retry_of",
+)  # fmt: skip
 
 
 def ensure_intent(intent: Intent) -> None:
     """Raise LedgerError unless the intent can be stored."""
     if intent.run:
         ensure_run_id(intent.run)
-    for what in _LABELS:
-        ensure_label(what, getattr(intent, what))
-    for what in _REFERENCES:
-        ensure_label(what, getattr(intent, what) or "")
+    _ensure_labels(intent)
     if intent.role not in ROLES or intent.kind not in KINDS:
         raise LedgerError("ledger.bad_text", f"no role {intent.role!r} or kind {intent.kind!r}")
     if intent.effort not in _EFFORTS:
@@ -54,6 +54,18 @@ def ensure_intent(intent: Intent) -> None:
     ensure_count("a worst case", intent.worst_case_nano)
     ensure_count("a try's number", intent.try_number)
     ensure_seconds("a reservation's time", intent.expires_after_s)
+
+
+def _ensure_labels(intent: Intent) -> None:
+    together = "".join((
+        intent.module, intent.lane, intent.purpose, intent.provider, intent.model,
+        intent.requested_model, intent.effort or "", intent.price_version, intent.request_hash,
+        intent.retry_of or "",
+    ))  # fmt: skip
+    if len(together) <= LABEL_SIZE and together.isascii() and together.isprintable():
+        return  # what holds of all of them together holds of each
+    for what in _LABELS:
+        ensure_label(what, getattr(intent, what) or "")
 
 
 def attempt_values(
@@ -93,13 +105,15 @@ def _ensure_settlement(settlement: Settlement) -> None:
         raise LedgerError("ledger.bad_text", f"there is no outcome {settlement.outcome!r}")
     if cost.quality not in _QUALITIES or usage.source not in _SOURCES:
         raise LedgerError("ledger.bad_text", f"no {cost.quality!r} or {usage.source!r} figures")
-    ensure_count("a cost", cost.nano)
-    ensure_count("a status", settlement.status)
-    for count in (
+    counts = (
         usage.input_tokens, usage.output_tokens, usage.cache_read_tokens,
         usage.cache_write_5m_tokens, usage.cache_write_1h_tokens, usage.reasoning_tokens,
+    )  # fmt: skip
+    for what, count in (
+        ("a cost", cost.nano), ("a status", settlement.status),
+        ("a count of tokens", min(counts)), ("a count of tokens", max(counts)),
     ):  # fmt: skip
-        ensure_count("a count of tokens", count)
+        ensure_count(what, count)
     ensure_seconds("a duration", settlement.duration_s)
     ensure_seconds("the time to the first token", settlement.first_token_s)
 

@@ -28,6 +28,9 @@ RESERVATION_S = 900.0
 MAX_NANO = 2**62
 """The largest amount or token count that is believed; sums of such stay far from overflow."""
 
+LABEL_SIZE = 256
+"""The most characters of a name or a reference in the books."""
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -202,7 +205,7 @@ def ensure_run_id(run: str) -> None:
         )
 
 
-def ensure_label(what: str, text: str, *, size: int = 256) -> None:
+def ensure_label(what: str, text: str, *, size: int = LABEL_SIZE) -> None:
     """Raise LedgerError unless ``text`` is one printable line of at most ``size`` characters."""
     if text.isascii() and text.isprintable() and len(text) <= size:
         return

@@ -83,6 +83,7 @@ class Store:
             raise LedgerError("ledger.busy", "other threads hold the ledger for too long")
         try:
             self._ensure_usable()
+            self._watch.ensure_seen()
             with told(self._place.path, self._break):
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
@@ -109,6 +110,7 @@ class Store:
         """Open a snapshot to read from; writers are not held up."""
         with self._read_lock:
             self._ensure_usable()
+            self._watch.ensure_same()
             with told(self._place.path):
                 if self._reader is None:
                     self._reader = connect(self._place.path, self._place.wait_s)
@@ -143,7 +145,6 @@ class Store:
             raise LedgerError(
                 "ledger.forked", "this ledger was opened by a parent process", mend="open it anew"
             )
-        self._watch.ensure_same()
 
     def _ensure_goes_on(self, tx: Tx) -> None:
         """Raise LedgerError where the chain ends before, or beside, what was committed here."""

@@ -18,8 +18,11 @@ from masterplan.ledger.sheet import Sheet
 
 Row = tuple[Value, ...]
 
-_AT_ONCE = 64
-"""The most rows of one statement; fewer go in powers of two, so that statements stay few."""
+_STEP, _AT_ONCE = 16, 64
+"""Rows go in statements of up to 16, or of 32, 48 or 64: two for most batches, and few to keep.
+
+Between two statements the interpreter may go to another thread, which is then waited for.
+"""
 
 
 class Tx:
@@ -87,7 +90,8 @@ class Tx:
         """Run a statement on all rows, as many at once as it can be written for."""
         start = 0
         while start < len(values):
-            count = 1 << (min((len(values) - start) // width, _AT_ONCE).bit_length() - 1)
+            left = (len(values) - start) // width
+            count = left if left < _STEP else min(left - left % _STEP, _AT_ONCE)
             part = values[start : start + count * width]
             self._connection.execute(sql(count), part)
             start += count * width
