@@ -121,7 +121,7 @@ def _covers(wide: RuleWhen, narrow: RuleWhen) -> bool:
     return (
         within(wide.kind, narrow.kind)
         and within(wide.role, narrow.role)
-        and within(wide.lane, narrow.lane)
+        and (not wide.lane or (bool(narrow.lane) and all(map(wide.holds_in, narrow.lane))))
         and wide.needs <= narrow.needs
         and bound(wide.complexity_at_least, narrow.complexity_at_least, 1)
         and bound(wide.complexity_at_most, narrow.complexity_at_most, -1)

@@ -117,6 +117,10 @@ class RuleWhen(_Table):
     complexity_at_most: float | None = Field(default=None, ge=0, le=1)
     input_tokens_at_least: int | None = Field(default=None, ge=0)
 
+    def holds_in(self, lane: str) -> bool:
+        """Tell whether a lane is meant: ``subagent`` means every ``subagent:NAME``."""
+        return not self.lane or lane in self.lane or lane.partition(":")[0] in self.lane
+
 
 class Rule(_Table):
     """One ``[[rules]]``: the first whose ``when`` holds says which rungs the task gets."""

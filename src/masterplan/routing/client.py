@@ -20,6 +20,8 @@ ATTRIBUTION = "x-anthropic-billing-header:"
 """How the first system block of Claude Code begins."""
 SYSTEM_ROLES = frozenset({"system", "developer"})
 ID_CHARS = 80
+PROMPT_CHARS = 20_000
+LEADING_TURNS = 8
 
 _AGENTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("claude-code", re.compile(r"claude-(?:cli|code)/([\w.+-]+)")),
@@ -127,8 +129,24 @@ def first_texts(peek: Peek) -> tuple[str, ...]:
     for raw in peek.messages:
         turn = turn_of(raw)
         if turn.texts and turn.role not in SYSTEM_ROLES:
-            return tuple(text[:20_000] for text in turn.texts)
+            return tuple(text[:PROMPT_CHARS] for text in turn.texts)
     return ()
+
+
+def prompts_of(peek: Peek) -> tuple[str, ...]:
+    """Return the last texts of the turns that stand before the model's first: one is the prompt.
+
+    Some clients put what surrounds the prompt in a turn of its own.
+    """
+    found: list[str] = []
+    for raw in peek.messages[:LEADING_TURNS]:
+        turn = turn_of(raw)
+        if turn.role in SYSTEM_ROLES:
+            continue
+        if turn.role not in ("", "user"):
+            break
+        found.append(turn.last_text[:PROMPT_CHARS].strip())
+    return tuple(text for text in found if text)
 
 
 def _digest(text: str) -> str:

@@ -2,22 +2,16 @@
 
 Every entry rests on something that the client alone controls (its system blocks, the tools it
 leaves out, where it marks the cache): a text that a user can type never decides by itself. Must
-not know headers.
+not know headers, nor how a request is compared with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from masterplan.dialects.peek import Peek
-from masterplan.dialects.peeking.turn import Turn, turn_of
-from masterplan.routing.client import ATTRIBUTION
-
 FingerprintLane = Literal["plan", "build", "subagent", "compaction", "auxiliary"]
 Mark = Literal["", "on the turn before", "on the system only", "last item has no id"]
-OPENING_CHARS = 400
 
 
 @dataclass(frozen=True)
@@ -26,7 +20,7 @@ class Fingerprint:
 
     ``system`` begins a system block that is the client's own and ``opening`` stands near its
     beginning; ``tools`` are the only ones (``()``: none; ``None``: any); ``turn`` begins the last
-    turn's last text and counts only together with ``mark``.
+    text of the last turn that is not the system's, and counts only together with ``mark``.
     """
 
     client: str
@@ -236,77 +230,3 @@ BUILTIN_AGENTS: tuple[tuple[str, str, str], ...] = (
     ("opencode", "explore", "You are a file search specialist."),
 )
 """Sub-agents that clients bring: client, name, how their prompt begins."""
-
-
-def match(client: str, peek: Peek) -> Fingerprint | None:
-    """Return the first entry for this client that the request has all tell-tales of."""
-    own = tuple(entry for entry in FINGERPRINTS if entry.client == client)
-    return next((entry for entry in own if _fits(entry, peek)), None)
-
-
-def own_blocks(peek: Peek) -> tuple[str, ...]:
-    """Return the system blocks that are the client's: the first two behind its attribution.
-
-    What a user appends to the system prompt comes after them.
-    """
-    blocks = [text.lstrip() for text in peek.system[:3] if not text.startswith(ATTRIBUTION)]
-    return tuple(blocks[:2])
-
-
-def _fits(entry: Fingerprint, peek: Peek) -> bool:
-    return _has_tools(entry, peek) and _has_shape(entry, peek) and _has_texts(entry, peek)
-
-
-def _has_tools(entry: Fingerprint, peek: Peek) -> bool:
-    return (
-        (entry.tools is None or entry.tools == peek.tools)
-        and (not entry.has_tool or entry.has_tool in peek.tools)
-        and (not entry.lacks_tool or entry.lacks_tool not in peek.tools)
-    )
-
-
-def _has_shape(entry: Fingerprint, peek: Peek) -> bool:
-    cap = peek.max_output_tokens
-    return (
-        (entry.has_schema is None or entry.has_schema == peek.has_schema)
-        and (entry.max_output_tokens is None or (cap or 1 << 60) <= entry.max_output_tokens)
-        and (not entry.has_no_prompt or (not own_blocks(peek) and len(peek.messages) == 1))
-    )
-
-
-def _has_texts(entry: Fingerprint, peek: Peek) -> bool:
-    if entry.system and not any(_opens(entry, block) for block in own_blocks(peek)):
-        return False
-    if not entry.turn:
-        return True
-    if not peek.messages or entry.turn.encode() not in bytes(peek.messages[-1]):
-        return False
-    last = turn_of(peek.messages[-1])
-    return (
-        last.role == "user"
-        and last.last_text.startswith(entry.turn)
-        and _is_marked(entry.mark, last, peek)
-    )
-
-
-def _opens(entry: Fingerprint, block: str) -> bool:
-    return block.startswith(entry.system) and entry.opening in block[:OPENING_CHARS]
-
-
-def _is_marked(mark: Mark, last: Turn, peek: Peek) -> bool:
-    """Tell whether the request stands as the client, and no user, can make it stand.
-
-    A prompt that a user types has the cache mark on itself or on a turn after it, and an id.
-    """
-    if mark == "on the turn before":
-        return not last.is_marked and next(_before(peek), Turn()).is_marked
-    if mark == "on the system only":
-        return peek.is_cached and not last.is_marked and not any(t.is_marked for t in _before(peek))
-    if mark == "last item has no id":
-        return not last.id and bool(turn_of(peek.messages[0]).id)
-    return False
-
-
-def _before(peek: Peek) -> Iterator[Turn]:
-    """The turns before the last, backwards."""
-    return (turn_of(raw) for raw in reversed(peek.messages[:-1]))

@@ -93,7 +93,7 @@ def _holds(when: RuleWhen, task: Task, role: Role, profile: Profile) -> bool:
     return (
         (not when.kind or profile.kind in when.kind)
         and (not when.role or role in when.role)
-        and (not when.lane or task.lane in when.lane)
+        and when.holds_in(task.lane)
         and when.needs <= profile.needs
         and (when.complexity_at_least is None or profile.complexity >= when.complexity_at_least)
         and (when.complexity_at_most is None or profile.complexity <= when.complexity_at_most)

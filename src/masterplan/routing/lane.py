@@ -15,8 +15,8 @@ from masterplan.core.errors import InputError
 from masterplan.dialects.peek import Peek
 from masterplan.routing.client import ATTRIBUTION, Client, Ids, client_of, conversation_of, ids_of
 from masterplan.routing.client import safe as safe_name
-from masterplan.routing.fingerprint import match
 from masterplan.routing.hint import hint_of
+from masterplan.routing.likeness import match
 from masterplan.routing.planning import (
     PlanMode,
     is_claude_code_plan,

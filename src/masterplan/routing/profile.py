@@ -71,9 +71,24 @@ NEEDS_OF_KIND: dict[Kind, frozenset[Need]] = {
 }
 KIND_OF_LANE: dict[str, Kind] = {
     "plan": "planning",
+    "build": "codegen",
+    "subagent": "codegen",
     "compaction": "compaction",
     "auxiliary": "auxiliary",
 }
+"""What a lane is for where nobody states a kind."""
+KIND_OF_AGENT: tuple[tuple[str, Kind], ...] = (
+    ("explor", "research"),
+    ("research", "research"),
+    ("investigat", "research"),
+    ("plan", "planning"),
+    ("architect", "planning"),
+    ("review", "review"),
+    ("debug", "debugging"),
+    ("frontend", "frontend"),
+    ("front-end", "frontend"),
+)
+"""What a sub-agent is for: its name has this in it, whatever its case."""
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9'./+#-]*[a-z0-9+#]|[a-z0-9]")
 _ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)])\s", re.MULTILINE)
@@ -101,6 +116,21 @@ def profile(task: Task) -> Profile:
     )
 
 
+def kind_of_lane(lane: str) -> Kind | None:
+    """Return what a lane is for: ``main`` can be for anything, a sub-agent's name says it.
+
+    >>> kind_of_lane("subagent:Explore"), kind_of_lane("main")
+    ('research', None)
+    """
+    name, _, agent = lane.partition(":")
+    if name == "subagent":
+        low = agent.lower()
+        for part, kind in KIND_OF_AGENT:
+            if part in low:
+                return kind
+    return KIND_OF_LANE.get(name)
+
+
 def _read(text: str) -> str:
     if len(text) <= READ_FIRST + READ_LAST:
         return text
@@ -110,9 +140,10 @@ def _read(text: str) -> str:
 def _kind(task: Task, words: list[str]) -> tuple[Kind, Signal]:
     if task.kind is not None:
         return task.kind, Signal(f"kind {task.kind}", "stated", 1.0, "the caller states it")
-    if task.lane in KIND_OF_LANE:
-        kind = KIND_OF_LANE[task.lane]
-        return kind, Signal(f"kind {kind}", "protocol", 0.95, f"it came in the {task.lane} lane")
+    of_lane = kind_of_lane(task.lane)
+    if of_lane is not None:
+        reason = f"it came in the {task.lane} lane"
+        return of_lane, Signal(f"kind {of_lane}", "protocol", 0.95, reason)
     scores: defaultdict[Kind, float] = defaultdict(float)
     seen: defaultdict[Kind, list[str]] = defaultdict(list)
     lead = next((word for word in words if word not in SMALL_TALK), "")

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from masterplan.core.message import Json, Message, ToolCall
 from masterplan.dialects.peek import Peek
-from masterplan.routing.client import first_texts
-from masterplan.routing.fingerprint import BUILTIN_AGENTS, own_blocks
+from masterplan.routing.client import PROMPT_CHARS, prompts_of
+from masterplan.routing.fingerprint import BUILTIN_AGENTS
+from masterplan.routing.likeness import own_blocks
 
 CUSTOM = "custom"
 """A sub-agent of which only that much is known."""
@@ -70,11 +71,10 @@ def is_known(peek: Peek, known_agents: Mapping[str, str], spawned: Mapping[str, 
 def _by_prompt(peek: Peek, spawned: Mapping[str, str]) -> str:
     if not spawned:
         return ""
-    texts = first_texts(peek)
-    said = texts[-1].strip() if texts else ""
+    said = prompts_of(peek)
     for prompt, name in spawned.items():
-        given = prompt.strip()[:20_000]
-        if given and (said == given or _WRAPPED.format(given) in said):
+        given = prompt.strip()[:PROMPT_CHARS].strip()
+        if given and (given in said or any(_WRAPPED.format(given) in text for text in said)):
             return name
     return ""
 
@@ -91,15 +91,17 @@ def _by_definition(peek: Peek, known_agents: Mapping[str, str]) -> str:
 
 
 def _started(call: ToolCall) -> Iterator[tuple[str, str]]:
-    if call.name == _MANY:
+    # A namespace stands before the name (Codex); a user's own tool may be called anything.
+    tool = call.name if call.name.startswith("mcp__") else call.name.rpartition("__")[2]
+    if tool == _MANY:
         listed = _arguments(call).get("Subagents")
         for entry in listed if isinstance(listed, list) else ():
             if isinstance(entry, dict):
                 yield from _pair(entry.get("Prompt"), entry.get("TypeName") or entry.get("Role"))
-    elif call.name in _STARTERS:
-        prompt, name = _STARTERS[call.name]
+    elif tool in _STARTERS:
+        prompt, name = _STARTERS[tool]
         given = _arguments(call)
-        yield from _pair(given.get(prompt), given.get(name) or _UNNAMED.get(call.name, CUSTOM))
+        yield from _pair(given.get(prompt), given.get(name) or _UNNAMED.get(tool, CUSTOM))
 
 
 def _pair(prompt: Json, name: Json) -> Iterator[tuple[str, str]]:
