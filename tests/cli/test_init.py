@@ -1,6 +1,7 @@
 """``masterplan init``: what it finds, what it writes, and that it never overwrites."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,18 @@ def test_init_when_nothing_is_there_then_offers_the_embedded_pair(run: Run) -> N
     said = run("init", "--json")
     assert "embedded/qwen2.5-coder-1.5b" in said.json["policy"]
     assert said.json["next"][0] == "masterplan models pull"
+
+
+def test_init_and_doctor_when_the_engine_is_missing_then_say_what_adds_it_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)  # as where the extra is not installed
+    steps = run("init", "--json").json["next"]
+    assert steps[:2] == ["pip install 'masterplan[local]'", "masterplan models pull"]
+    (found,) = [
+        one for one in run("doctor", "--json").json["findings"] if one["name"] == "embedded models"
+    ]
+    assert (found["is_ok"], found["mend"]) == (False, "pip install 'masterplan[local]'")
 
 
 def test_init_when_there_is_a_policy_then_kept_and_with_force_set_aside(run: Run) -> None:

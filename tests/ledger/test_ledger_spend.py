@@ -179,6 +179,8 @@ def test_break_even_when_there_are_few_modules_then_one_model_alone_is_cheaper()
     assert compare(7) == (
         7 * gain - fixed, 7, "the plan is expected to save $0.0010 against one model alone"
     )  # fmt: skip
+    same = break_even([], [Work("a", OPUS, SMALL)], [Work("a", OPUS, SMALL)], price)
+    assert same.verdict == "one model alone would cost the same"
     assert compare(3, tries=6.0)[1] is None  # so many tries that no number of modules pays
     assert compare(10, tries=1.5)[0] == 10 * (52_500_000 - 14_250_000) - fixed
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 import click
 
-from masterplan.cli.discover import discover
+from masterplan.cli.discover import ENGINE, discover
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.core.errors import MasterplanError
@@ -161,12 +161,13 @@ def _reachable(frame: Frame, found: Found) -> Iterator[Finding]:
     for provider in sorted({model.partition("/")[0] for model in asked}):
         entry = policy.providers.get(provider)
         if provider == "embedded":
-            has = bool(found.embedded) and find_spec("xllamacpp") is not None
+            has_engine = find_spec("xllamacpp") is not None
+            pulled = ", ".join(found.embedded) or "not pulled"
             yield Finding(
                 "embedded models",
-                has,
-                ", ".join(found.embedded) or "not pulled",
-                "masterplan models pull",
+                bool(found.embedded) and has_engine,
+                pulled if has_engine else f"{pulled}; what runs them is not installed",
+                "masterplan models pull" if has_engine else ENGINE,
                 is_needed=True,
             )
             continue

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from masterplan.cli.discover import discover
+from masterplan.cli.discover import ENGINE, discover
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.core.errors import InputError, WorkspaceError
@@ -94,8 +95,9 @@ def _found_lines(found: Found) -> list[str]:
 
 
 def _steps(needs_weights: bool, has_weights: bool) -> list[str]:
+    engine = [ENGINE] if needs_weights and find_spec("xllamacpp") is None else []
     pull = ["masterplan models pull"] if needs_weights and not has_weights else []
-    return [*pull, "masterplan doctor", "masterplan run BRIEF"]
+    return [*engine, *pull, "masterplan doctor", "masterplan run BRIEF"]
 
 
 def _write(path: Path, text: str, is_forced: bool) -> Path | None:

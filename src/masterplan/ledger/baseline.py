@@ -103,6 +103,8 @@ class BreakEven:
             least = self.modules_needed
             enough = "" if least is None else f"; the plan pays from {least} such modules"
             return f"one model alone would be cheaper by {format_usd(-difference)}{enough}"
+        if not difference:
+            return "one model alone would cost the same"
         return f"the plan is expected to save {format_usd(difference)} against one model alone"
 
 
