@@ -18,7 +18,6 @@ SHELL = re.compile(r"^\$ masterplan (.+)$|`masterplan ([a-z][^`]*)`", re.M)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_name_commands_and_options_that_are_there(page: Path) -> None:
     lines = [shell or inline for shell, inline in SHELL.findall(page.read_text(encoding="utf-8"))]
-    assert lines
     for line in lines:
         name, *rest = line.split()
         context = click.Context(ROOT)

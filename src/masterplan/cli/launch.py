@@ -70,8 +70,8 @@ def command(
     end; none of your own files is touched. The exit code is the agent's.
 
     \b
-    --json (with --print): agent, argv, env, unset, files (text by path in the launch's folder),
-    links (what of yours is linked there), warnings.
+    --json: agent, argv, env, unset, files (text by path in the launch's folder),
+    links (what of yours is linked there), warnings; nothing is started.
     """
     found = find_agent(agent)
     if is_printed or is_json:

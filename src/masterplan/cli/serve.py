@@ -34,8 +34,8 @@ def command(frame: Frame, port: int, token_file: Path | None, is_json: bool) -> 
     """Serve the gateway on loopback: Anthropic, OpenAI (both) and Gemini, each to each.
 
     \b
-    --json, once it is ready: base_url, token_file, token (only when it was made just now, else
-    null).
+    --json: base_url, token_file, token (null unless it was made just now); printed once it is
+    ready.
     """
     frame.ensure_policy_is_meant()
     start = Start(frame.policy(), frame.env, port, token_file=token_file)
