@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipe_case import BUILD, GEMINI, GPT, HAIKU, asking, piped
+from pipe_case import BUILD, GEMINI, GPT, HAIKU, Case, asking, piped
 
 from masterplan.core.errors import BudgetError, GuardError, ProviderError, SubstitutionError
 from masterplan.core.task import Task
@@ -323,3 +323,25 @@ async def test_answer_when_its_stream_is_cut_then_an_error_and_a_settled_row(
         (row,) = case.rows()
     assert row.outcome == "cut"
     assert row.cost.quality == "estimated"
+
+
+async def test_budget_when_calls_eat_it_up_then_the_last_ones_are_lowered_and_it_is_not_passed(
+    tmp_path: Path,
+) -> None:
+    def script(received: Received) -> Reply:
+        return Reply("fine", usage=Usage(10, received.request.max_output_tokens or 0))
+
+    notes: list[str] = []
+
+    async def spend(case: Case) -> None:
+        for _ in range(20):
+            notes.extend((await case.pipe.call(BUILD, asking(max_output_tokens=1_000))).notes)
+
+    async with piped(tmp_path, script, budgets='run = "$0.05"') as case:
+        with pytest.raises(BudgetError):
+            await spend(case)
+        rows = case.rows()
+        asked = [one.request.max_output_tokens for one in case.fake.received]
+    assert asked[:8] == [1_000] * 8
+    assert 0 < len(notes) < 4
+    assert sum(row.cost.nano or 0 for row in rows) <= 50_000_000

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
@@ -22,6 +22,7 @@ from masterplan.core.money import UNKNOWN, Cost, Spend
 from masterplan.core.task import Task
 from masterplan.core.usage import Usage
 from masterplan.ledger import Cap, Intent, Ledger, Room, Settlement
+from masterplan.pipe.ample import Ample
 from masterplan.pipe.measure import Measure
 from masterplan.policy import Policy
 from masterplan.providers import AttemptResult
@@ -74,6 +75,7 @@ class Bookkeeping:
     prices: Prices
     books: Books
     clock: Callable[[], float]
+    ample: Ample = field(default_factory=Ample)
 
 
 class Bill:
@@ -89,6 +91,7 @@ class Bill:
     ) -> None:
         self._keeping, self._task, self._decision, self._card = keeping, task, decision, card
         self._measure = measure
+        self._first: Intent | None = None
         self.attempts: list[str] = []
         self.spend = Spend()
         self.usage: Usage | None = None
@@ -100,7 +103,11 @@ class Bill:
         worst = intent.worst_case_nano
         if not intent.caps or intent.is_free or not worst or asked <= SMALLEST_OUTPUT_TOKENS:
             return asked
-        rooms = await self._keeping.books.room(intent)
+        keeping, now = self._keeping, self._keeping.clock()
+        if keeping.ample.has_room(intent, now):
+            return asked
+        rooms = await keeping.books.room(intent)
+        keeping.ample.note(intent, rooms, now)
         left = min((room.left_nano for room in rooms), default=worst)
         if left >= worst:
             return asked
@@ -109,6 +116,7 @@ class Bill:
         if lowered < SMALLEST_OUTPUT_TOKENS:
             return asked
         self._measure = replace(self._measure, output_tokens=lowered)
+        self._first = None
         return lowered
 
     async def before(self, number: int) -> object:
@@ -135,6 +143,13 @@ class Bill:
         await self._keeping.books.settle(str(ticket), settlement)
 
     def _intent(self, number: int) -> Intent:
+        if number > 1:
+            return self._made(number)
+        if self._first is None:
+            self._first = self._made(number)
+        return self._first
+
+    def _made(self, number: int) -> Intent:
         task, card = self._task, self._card
         return Intent(
             run=task.run or "adhoc",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from masterplan.catalog import Catalog, Prices
 from masterplan.core.decision import Decision
@@ -21,6 +21,7 @@ from masterplan.core.task import Task
 from masterplan.core.usage import Usage
 from masterplan.dialects import collect
 from masterplan.ledger import Ledger
+from masterplan.pipe.ample import Ample
 from masterplan.pipe.bill import Bill, Bookkeeping, Books, Threaded
 from masterplan.pipe.measure import DEFAULT_OUTPUT_TOKENS, Measure, of_body, of_request
 from masterplan.policy import Policy
@@ -170,6 +171,7 @@ class Pipe:
     trace: Trace = _untraced
     books: Books | None = None
     """The ledger's asynchronous face; a thread a movement where none is given."""
+    ample: Ample = field(default_factory=Ample, compare=False)
 
     async def speaks(self, card: ModelCard) -> Dialect:
         """Return the dialect of the provider that a card is called at."""
@@ -242,7 +244,7 @@ class Pipe:
 
     def _bill(self, task: Task, decision: Decision, card: ModelCard, measure: Measure) -> Bill:
         books = self.books or Threaded(self.ledger)
-        keeping = Bookkeeping(self.policy, self.catalog, self.prices, books, self.clock)
+        keeping = Bookkeeping(self.policy, self.catalog, self.prices, books, self.clock, self.ample)
         return Bill(keeping, task, decision, card, measure)
 
 
