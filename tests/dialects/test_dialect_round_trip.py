@@ -66,6 +66,7 @@ def _turn(message: Message, lost: set[str]) -> Message:
 def _lost(losses: tuple[Loss, ...]) -> set[str]:
     words = {
         "cache breakpoint": "cache",
+        "cache breakpoint over the fourth": "cache",
         "strict tool": "strict",
         "division of a tool result into texts": "division",
         "media in a tool result": "media",

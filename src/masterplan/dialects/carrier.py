@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from masterplan.core.errors import DialectError
-from masterplan.core.message import Json, Part, Reasoning, Request, ToolCall
+from masterplan.core.message import Json, Part, Reasoning, ToolCall
 from masterplan.core.model import Dialect
 from masterplan.dialects.wire import dump_json, parse_json
 
@@ -86,26 +86,6 @@ def joined(parts: tuple[Part | SealedCall, ...]) -> tuple[Part, ...]:
         else part
         for part in whole
     )
-
-
-def made_by(request: Request, model: str) -> Request:
-    """Return the request with ``model`` as the producer of reasoning that names none.
-
-    Clients do not say which model signed what; a lane knows which one it last had.
-    """
-    messages = tuple(
-        replace(message, parts=tuple(_made(part, model) for part in message.parts))
-        if any(isinstance(part, Reasoning) for part in message.parts)
-        else message
-        for message in request.messages
-    )
-    return replace(request, messages=messages)
-
-
-def _made(part: Part, model: str) -> Part:
-    if isinstance(part, Reasoning) and part.producer is None:
-        return replace(part, producer=model)
-    return part
 
 
 def _sealed(fields: list[Json]) -> str:

@@ -19,6 +19,8 @@ _MARK = "_"
 It says how something came that the canonical request carries as well, so it is never a loss.
 """
 
+_HOLDERS = frozenset({"generationConfig"})
+
 
 class Losses:
     """The losses of one translation into ``dialect``, in the order they were met."""
@@ -49,9 +51,8 @@ class Losses:
             return {}
         for dialect, fields in extra.items():
             if dialect != self.dialect:
-                for name in fields:
-                    if not name.startswith(_MARK):
-                        self.add(f"{name} (of {dialect})", where)
+                for name in _said(fields):
+                    self.add(f"{name} (of {dialect})", where)
         own = extra.get(self.dialect, {})
         if any(name.startswith(_MARK) for name in own):
             return {name: value for name, value in own.items() if not name.startswith(_MARK)}
@@ -65,6 +66,17 @@ class Losses:
     def as_tuple(self) -> tuple[Loss, ...]:
         """Return the losses so far."""
         return tuple(self.found)
+
+
+def _said(fields: dict[str, Json]) -> list[str]:
+    """Return the fields that say something; of one that only holds others, those."""
+    names: list[str] = []
+    for name, value in fields.items():
+        if name in _HOLDERS and isinstance(value, dict):
+            names += value
+        elif not name.startswith(_MARK):
+            names.append(name)
+    return names
 
 
 def kept(dialect: Dialect, rest: dict[str, Json]) -> Extra:

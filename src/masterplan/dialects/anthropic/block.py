@@ -245,7 +245,7 @@ class BlockWriter:
         fields = {
             "type": "tool_use",
             "id": wire_id(part.id, "anthropic"),
-            "name": wire_name(part.name, "anthropic"),
+            "name": part.name if self._model is None else wire_name(part.name, "anthropic"),
             "input": self._input(part, where),
         }
         return self._with(fields, part.cache, part.extra, where)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from masterplan.core.errors import DialectError, MasterplanError, ProviderError
 from masterplan.core.message import Json
-from masterplan.dialects.fault import Wording, is_overflow, provider_error
+from masterplan.dialects.fault import Wording, provider_error
 from masterplan.dialects.wire import dump_json, parse_json
 
 _STATUSES: dict[int, str] = {
@@ -26,6 +26,7 @@ _STATUSES: dict[int, str] = {
 }
 _NUMBERS = {402: 429, 529: 503}
 """Statuses that this protocol does not have, and the nearest it has."""
+_WORDS = "exceeds the maximum number of tokens"
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -68,8 +69,8 @@ def write(error: MasterplanError, status: int) -> bytes:
 
 def worded(code: str, message: str) -> str:
     """Return the message as clients of this protocol know it: they compact by these words."""
-    if code == "provider.context_overflow" and not is_overflow(message):
-        return f"The input token count exceeds the maximum number of tokens allowed: {message}"
+    if code == "provider.context_overflow" and _WORDS not in message:
+        return f"The input token count {_WORDS} allowed: {message}"
     return message
 
 

@@ -203,7 +203,7 @@ class PartWriter:
         else:
             self._losses.add("tool arguments that are not a JSON object", where, "replaced")
             args = {"invalid_arguments": part.arguments}
-        name = wire_name(part.name, "gemini")
+        name = part.name if self._is_answer else wire_name(part.name, "gemini")
         call: Json = {"id": wire_id(part.id, "gemini"), "name": name, "args": args}
         signature = part.signature
         if signature is None and self._before_call is not None:

@@ -179,15 +179,20 @@ def _is_same(one: Reasoning, other: Part) -> bool:
 
 
 def _linked(part: Part, open_calls: dict[str, deque[str]]) -> Part:
-    """Join a result that has no id to the oldest unanswered call of its name."""
+    """Join a result to its call: by id, else to the oldest unanswered call of its name.
+
+    Clients leave the id out on either side, or only on the call's (Gemini CLI's sub-agents).
+    """
     if isinstance(part, ToolCall):
         open_calls.setdefault(part.name, deque()).append(part.id)
     elif isinstance(part, ToolResult):
         waiting = open_calls.get(part.name or "") or deque()
-        if not part.call_id:
-            return replace(part, call_id=waiting.popleft() if waiting else made_id(part.name or ""))
         if part.call_id in waiting:
             waiting.remove(part.call_id)
+        elif waiting:
+            return replace(part, call_id=waiting.popleft())
+        elif not part.call_id:
+            return replace(part, call_id=made_id(part.name or ""))
     return part
 
 
@@ -206,7 +211,7 @@ def _tool(node: Node) -> Tool:
     full, old = fields.take(*both("parametersJsonSchema")), fields.take("parameters")
     parameters: Json = {"type": "object"}
     if full is not None:
-        parameters = full.object()
+        parameters = from_openapi(full.object())
     elif old is not None:
         parameters = from_openapi(old.object())
     return Tool(
@@ -239,5 +244,7 @@ def _schema(config: Fields) -> ResponseSchema | None:
     if full is None and old is None:
         return None
     config.take(*both("responseMimeType"))
-    schema = full.object() if full is not None else from_openapi(old.object() if old else {})
-    return ResponseSchema("answer", schema)
+    node = full or old
+    schema = {} if node is None else node.object()
+    # Gemini CLI writes upper-case types into the field for JSON-Schema as well.
+    return ResponseSchema("answer", from_openapi(schema), is_strict=False)

@@ -53,6 +53,9 @@ def parse(body: bytes, *, path: str = "") -> Request:
     stop = fields.take("stop")
     is_stream = fields.boolean("stream") or False
     shape = _schema(fields, extra)
+    store = fields.boolean("store")
+    if store is not None:
+        extra["_store"] = store
     return Request(
         model=model,
         messages=messages,
@@ -120,7 +123,7 @@ def _message(fields: Fields, role: str) -> Message:
         parts += [read_tool_call(node) for node in calls]
     extra = fields.rest
     if role == "developer":
-        extra["role"] = "developer"
+        extra["_role"] = "developer"
     return Message(_ROLES[role], tuple(parts), kept("openai_chat", extra))
 
 
@@ -201,9 +204,11 @@ def _tool_result(fields: Fields) -> ToolResult:
 
 def _tool(node: Node) -> Tool:
     fields = node.fields()
-    if fields.need("type").text() != "function":
-        name = fields.text("name") or fields.need("type").text() if fields.rest else "tool"
-        return Tool(str(name), "", None, extra={"openai_chat": node.object()})
+    kind = fields.need("type").text()
+    if kind != "function":
+        named = node.value.get(kind)
+        name = named.get("name") if isinstance(named, dict) else fields.text("name")
+        return Tool(str(name or kind), "", None, extra={"openai_chat": node.object()})
     function = fields.need("function").fields()
     parameters = function.take("parameters")
     return Tool(

@@ -68,6 +68,7 @@ class _Writer:
             "top_p": request.top_p,
             "top_k": self._top_k(),
             "seed": request.seed,
+            "store": notes.get("store"),
             "stop": [*request.stop] or None,
             "reasoning_effort": written_effort(request, notes.get("reasoning_effort"), self.losses),
             "response_format": self._schema(),
@@ -137,10 +138,10 @@ class _Writer:
         return {"type": "function", "function": {**without_none(function), **own}}
 
     def _message(self, message: Message, where: str) -> list[Json]:
-        own = dict(self.losses.own(message.extra, where))
+        own = self.losses.own(message.extra, where)
         if message.role == "assistant":
             return self._assistant(message, own, where)
-        role = own.pop("role", message.role)
+        role = self.losses.notes(message.extra).get("role", message.role)
         results: list[Json] = []
         shown: list[Json] = []
         rest: list[Json] = []
@@ -215,7 +216,7 @@ class _Writer:
             part = replace(part, signature=None)
         if part.cache is not None:
             self.losses.add("cache breakpoint", where)
-        return write_call(part, own)
+        return write_call(replace(part, name=wire_name(part.name, "openai_chat")), own)
 
     def _reasoning(self, part: Reasoning, where: str) -> dict[str, Json]:
         self.losses.own(part.extra, where)
@@ -227,8 +228,8 @@ class _Writer:
 
 
 def write_call(part: ToolCall, own: dict[str, Json]) -> dict[str, Json]:
-    """Return the wire form of a whole tool call."""
-    function = {"name": wire_name(part.name, "openai_chat"), "arguments": part.arguments or "{}"}
+    """Return the wire form of a whole tool call; its name is one that the reader takes."""
+    function = {"name": part.name, "arguments": part.arguments or "{}"}
     call_id = wire_id(part.id, "openai_chat")
     return {"id": call_id, "type": "function", "function": function, **signed(part), **own}
 

@@ -23,7 +23,7 @@ from masterplan.core.message import (
 )
 from masterplan.dialects.fault import status_of
 from masterplan.dialects.loss import Losses
-from masterplan.dialects.names import wire_id, wire_name
+from masterplan.dialects.names import wire_id
 from masterplan.dialects.openai.fault import error_object, type_of
 from masterplan.dialects.openai_chat.request_write import signed
 from masterplan.dialects.openai_chat.response import note_usage_losses, write_stop, write_usage
@@ -83,7 +83,7 @@ class ChatWriter:
             own = self._losses.own(part.extra, where)
             own = {**signed(part), **own}
             index = self._calls[event.index] = len(self._calls)
-            function = {"name": wire_name(part.name, "openai_chat"), "arguments": part.arguments}
+            function = {"name": part.name, "arguments": part.arguments}
             call_id = wire_id(part.id, "openai_chat")
             call = {"index": index, "id": call_id, "type": "function", "function": function, **own}
             return self._chunk({"tool_calls": [call]})

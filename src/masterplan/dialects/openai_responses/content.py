@@ -11,6 +11,7 @@ from typing import Final
 
 from masterplan.core.message import Json, Media, Opaque, Part, Text
 from masterplan.core.model import Dialect
+from masterplan.dialects.gate import note_foreign
 from masterplan.dialects.loss import Losses, kept
 from masterplan.dialects.openai.shape import data_url, split_data_url
 from masterplan.dialects.wire import Fields, Node
@@ -97,6 +98,9 @@ class ContentWriter:
             return [self._media(part, where)]
         if getattr(part, "dialect", None) == DIALECT and hasattr(part, "raw"):
             return [part.raw]
+        if isinstance(part, Opaque):
+            note_foreign(part, self._losses, where)
+            return []
         self._losses.add(f"{type(part).__name__} part", where)
         return []
 
