@@ -8,7 +8,7 @@ WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -ge 2 ] && echo $$n 
 
 LINTED := src tests bench scripts examples/library examples/plugins
 
-.PHONY: help setup test demo lint types imports unit fix lock docs clean
+.PHONY: help setup clients test test-clients demo lint types imports unit fix lock docs clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,14 @@ $(STAMP):
 	PY="$(PY)" bash scripts/setup.sh
 	@rm -f $(VENV)/.stamp-* && touch $@
 
+clients: setup  ## Install the real clients that the tests drive, pinned (core: about 0.6 GB)
+	@PY=$(BIN)/python bash scripts/clients.sh core
+
 test: setup lint types imports unit  ## Check and test everything
+
+test-clients: setup  ## Drive every real client (installs about 1.5 GB on the first run)
+	@PY=$(BIN)/python MASTERPLAN_CLIENTS_REQUIRED=all bash scripts/clients.sh all
+	MASTERPLAN_CLIENTS_REQUIRED=all $(BIN)/pytest tests/clients --durations=15
 
 demo: setup  ## Plan, build and verify a small package with the embedded models; no key needed
 	@bash scripts/demo.sh
@@ -34,7 +41,7 @@ types: setup
 imports: setup
 	$(BIN)/lint-imports
 
-unit: setup
+unit: setup clients
 	$(BIN)/pytest -n $(WORKERS) --durations=15
 
 fix: setup  ## Format and mend what can be mended

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Install the real clients that the tests drive, pinned, outside git: `core` (what `make test`
-# needs) or `all`. Each lives in NAME-VERSION of the cache, is moved there whole and is then left
-# alone. No install scripts run. Without npm it says so and leaves 0; on CI (CI is set) it fails.
+# Install the real clients that the tests drive, pinned, outside git: `core` (what `make test` needs)
+# or `all`. Each lives in NAME-VERSION of the cache; one that is whole is left alone. No install
+# scripts run. What cannot be installed is told and its tests are skipped; where
+# MASTERPLAN_CLIENTS_REQUIRED is set (on CI) that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,27 +32,28 @@ with_npm() {  # folder, package
     --loglevel=error "$2" >/dev/null
 }
 
-with_pip() {  # folder, package; a venv is bound to its place, so its launchers are made here
-  "${PY:-python3}" -m venv "$1/venv"
-  "$1/venv/bin/python" -m pip install -q --disable-pip-version-check --no-input "$2"
+with_pip() {  # folder, package
+  "${PY:-python3}" -m venv "$1/venv" &&
+    "$1/venv/bin/python" -m pip install -q --disable-pip-version-check --no-input "$2" 2>/dev/null
 }
 
+# Each step is joined by &&: where the caller asks whether it worked, `set -e` holds no more.
 install() {
-  local name=$1 package version folder half
-  package=$(package_of "$name")
-  version=${package##*[@=]}
-  folder=$CACHE/$name-$version
+  local package folder how=with_npm
+  package=$(package_of "$1")
+  folder=$CACHE/$1-${package##*[@=]}
   [ -e "$folder/.whole" ] && return 0
   say "installing $package"
-  case $package in
-    *==*) half=$folder; rm -rf "$half"; mkdir -p "$half"; with_pip "$half" "$package" ;;
-    *) half=$(mktemp -d "$CACHE/.half-XXXXXX"); with_npm "$half" "$package"
-       rm -rf "$folder"; mv "$half" "$folder" ;;
-  esac
-  touch "$folder/.whole"
+  needs_npm "$1" || how=with_pip
+  rm -rf "$folder" && mkdir -p "$folder" && "$how" "$folder" "$package" && touch "$folder/.whole"
 }
 
 needs_npm() { case $(package_of "$1") in *==*) return 1 ;; *) return 0 ;; esac; }
+
+lack() {  # what stands in the way
+  [ -z "${MASTERPLAN_CLIENTS_REQUIRED:-}" ] || die "$1"
+  say "$1; its tests will be skipped"
+}
 
 main() {
   local names=() name
@@ -65,11 +67,10 @@ main() {
   for name in "${names[@]}"; do
     package_of "$name" >/dev/null
     if needs_npm "$name" && ! command -v npm >/dev/null; then
-      [ -z "${CI:-}" ] || die "npm is not there, and the tests on CI need $name"
-      say "npm is not there, so the tests with $name will be skipped; on Debian: apt-get install npm"
-      continue
+      lack "$name needs npm (on Debian: sudo apt-get install npm)"
+    elif ! install "$name"; then
+      lack "$name could not be installed; run it again once the registry is reachable"
     fi
-    install "$name" || die "$name could not be installed; run it again once the registry is reachable"
   done
 }
 
