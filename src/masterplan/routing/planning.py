@@ -6,6 +6,7 @@ the conversation, reminders behind the user's words. Must not know what follows 
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 from masterplan.core.message import Message, Text, ToolResult
@@ -19,6 +20,8 @@ PlanMode = Literal["active", "left", ""]
 ACTIVE = "Plan mode is active."
 LEFT = "You have exited plan mode."
 APPROVED = "User has approved your plan"
+_TALK = tuple(b'{"role":%s"%s"' % at for at in product((b"", b" "), (b"user", b"assistant")))
+"""How nearly all turns begin, in both usual ways of writing JSON: a long conversation has many."""
 _OPENCODE_ACTIVE = "<system-reminder>\n# Plan Mode - System Reminder"
 
 
@@ -54,7 +57,7 @@ def _last_word(peek: Peek) -> PlanMode:
     """What the last system turn about plan mode says, or an approval after it."""
     for index in range(len(peek.messages) - 1, -1, -1):
         raw = peek.messages[index]
-        if role_of(raw) != "system":
+        if bytes(raw).startswith(_TALK) or role_of(raw) != "system":
             continue
         said = "\n".join(turn_of(raw).texts)
         if LEFT in said:
