@@ -63,7 +63,12 @@ def _named(store: Store, run: str | None) -> str:
 
 
 def _not_verified(run: str, report: Mapping[str, object]) -> InputError:
+    modules = report.get("modules")
+    states = modules if isinstance(modules, dict) else {}
+    missing = [name for name, one in states.items() if one.get("status") != "verified"]
     told = str(report.get("reason", "")).strip().partition("\n")[0][:MAX_CHARS]
+    if missing:
+        told = f"{len(missing)} of {len(states)} modules not verified ({', '.join(missing)})"
     return InputError(
         "apply.not_verified",
         f"run {run} {_became(report)}, so there is nothing to apply{': ' * bool(told)}{told}",
