@@ -280,7 +280,7 @@ async def test_provider_when_it_refuses_the_key_then_one_free_attempt_and_its_er
     assert row.error_code == error.value.code
 
 
-async def test_call_when_cancelled_then_settled_once_as_unknown(tmp_path: Path) -> None:
+async def test_call_when_cancelled_then_settled_once_at_unknown_cost(tmp_path: Path) -> None:
     async with piped(tmp_path, [Reply("late", delay_s=30)]) as case:
         call = asyncio.create_task(case.pipe.call(BUILD, asking()))
         while not case.fake.received:
@@ -289,7 +289,7 @@ async def test_call_when_cancelled_then_settled_once_as_unknown(tmp_path: Path) 
         with pytest.raises(asyncio.CancelledError):
             await call
         (row,) = case.rows()
-    assert (row.outcome, row.cost.nano) == ("unknown", None)
+    assert (row.outcome, row.cost.nano, row.is_held) == ("cancelled", None, True)
 
 
 @pytest.mark.parametrize("model", [HAIKU, GEMINI, GPT])

@@ -129,8 +129,9 @@ class Bill:
         """Settle once, with what was reported or an estimate that says so."""
         usage, cost = self._cost(result)
         self.usage = usage
+        is_open = result.was_sent == "ambiguous" and result.outcome != "cancelled"
         settlement = Settlement(
-            outcome="unknown" if result.was_sent == "ambiguous" else result.outcome,
+            outcome="unknown" if is_open else result.outcome,
             usage=usage,
             cost=cost,
             served_model=result.served_model or "",
