@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AIM_PACKAGES, AIM_MB = 40, 55
-EXTRAS = ("build", "local")
+EXTRAS = ("build", "gateway", "mcp", "local")
 ENVIRONMENTS_OWN = {"pip", "setuptools", "wheel"}
 
 

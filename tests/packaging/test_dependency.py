@@ -21,8 +21,8 @@ PACKAGES = {
     "pydantic_core": "pydantic",
 }
 """Modules whose package has another name, or that come with a declared one."""
-RUN = {"pytest"}
-"""Declared because it is run, in the cage, and never imported by the package."""
+RUN = {"pytest", "httptools"}
+"""Never imported by the package: run in the cage, and needed by uvicorn's connection class."""
 
 
 def plain(requirement: str) -> str:
