@@ -19,7 +19,8 @@ SHELL = re.compile(r"^\$ masterplan (.+)$|`masterplan ([a-z][^`]*)`", re.M)
 def test_pages_name_commands_and_options_that_are_there(page: Path) -> None:
     lines = [shell or inline for shell, inline in SHELL.findall(page.read_text(encoding="utf-8"))]
     for line in lines:
-        name, *rest = line.split()
+        # What follows a bare `--` is another program's.
+        name, *rest = line.partition(" -- ")[0].split()
         context = click.Context(ROOT)
         command = ROOT.get_command(context, name)
         assert command is not None, line
