@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_case import HI, QUICK, Memory, calling
+from provider_case import HI, QUICK, Memory, calling, registry_of
 
 from masterplan.core.errors import ProviderError
-from masterplan.providers import Limits, WasSent
+from masterplan.providers import Caller, Endpoint, Limits, WasSent
 from masterplan.providers.breaker import FAILURES_TO_OPEN, LONGEST_PAUSE_S, Breaker, RetryBudget
 from masterplan.providers.call import Nature
 from masterplan.providers.fake import Reply
@@ -159,6 +159,16 @@ async def test_breaker_when_open_sends_nothing_and_says_how_long() -> None:
         assert caught.value.retry_after_s is not None
         assert "503" in caught.value.message
         assert (len(fake.received), memory.begun) == (before, [])
+
+
+async def test_breaker_when_a_host_is_not_there_then_still_says_how_to_mend_it() -> None:
+    endpoint = Endpoint("fake", "anthropic", "https://no-such-host.invalid", ("FAKE_KEY",))
+    async with Caller(registry_of(endpoint), replace(QUICK, attempts=1)) as caller:
+        for _ in range(FAILURES_TO_OPEN + 1):
+            with pytest.raises(ProviderError) as caught:
+                await caller.complete("fake", HI, on_attempt=Memory())
+    assert caught.value.code == "provider.unavailable"
+    assert "'no-such-host.invalid' cannot be resolved (check that this" in caught.value.message
 
 
 async def test_retries_when_every_request_is_limited_stay_within_their_share() -> None:

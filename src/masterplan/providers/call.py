@@ -248,7 +248,9 @@ class Caller:
         elif isinstance(error, ProviderError) and is_providers_fault(
             error, row_of(error, result.was_sent, has_content=False)
         ):
-            breaker = breaker.failed(self._nature.clock(), error.message)
+            # What a person can mend is on their side where nothing was answered.
+            mend = f" ({error.mend})" if error.status is None and error.mend else ""
+            breaker = breaker.failed(self._nature.clock(), f"{error.message}{mend}")
         else:
             breaker = breaker.succeeded()
         self._breakers[provider] = breaker
