@@ -6,6 +6,7 @@ Owns how columns become an ``AttemptRow``. Must not write, nor know what the fig
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from masterplan.core.errors import LedgerError
@@ -33,19 +34,62 @@ _SQL = (
 )
 
 
-def list_attempts(tx: Tx, run: str | None, module: str | None) -> list[AttemptRow]:
-    """Return the attempts of a run and module, or all, in the order they were reserved."""
-    wanted = {"attempts.run": run, "attempts.module": module}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(f"{name} = ?" for name in given)
-    sql = f"{_SQL} WHERE {where}" if where else _SQL
-    found = tx.execute(f"{sql} ORDER BY attempts.seq", tuple(given.values()))
+_STEPS_BACK_S = 3_600.0
+"""A clock that was set back by up to this much does not hide an attempt from ``since``."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which attempts: of a run and module, not before a time, and at most so many of the newest."""
+
+    run: str | None = None
+    module: str | None = None
+    since: float | None = None
+    limit: int | None = None
+
+
+def list_attempts(tx: Tx, wanted: Wanted) -> list[AttemptRow]:
+    """Return attempts as they were reserved; with a limit the newest so many, newest first."""
+    where, values = where_clause(tx, wanted)
+    if wanted.limit is None:
+        found = tx.execute(f"{_SQL}{where} ORDER BY attempts.seq", values)
+    else:
+        newest = f"SELECT seq FROM attempts{where} ORDER BY seq DESC LIMIT ?"
+        sql = f"{_SQL} WHERE attempts.seq IN ({newest}) ORDER BY attempts.seq DESC"
+        found = tx.execute(sql, [*values, max(wanted.limit, 0)])
     try:
         return [_attempt(dict(zip(_COLUMNS, row, strict=True))) for row in found]
     except (ValueError, TypeError) as error:
         raise LedgerError(
             "ledger.damaged", f"an attempt cannot be read: {error}", mend="restore a backup"
         ) from error
+
+
+def where_clause(tx: Tx, wanted: Wanted) -> tuple[str, list[Value]]:
+    """Return the condition on ``attempts`` and its values; a time reads only what may be newer."""
+    terms: dict[str, Value] = {}
+    if wanted.run is not None:
+        terms["attempts.run = ?"] = wanted.run
+    if wanted.module is not None:
+        terms["attempts.module = ?"] = wanted.module
+    if wanted.since is not None:
+        terms["attempts.seq >= ?"] = _first_since(tx, wanted.since - _STEPS_BACK_S)
+        terms["attempts.started_at >= ?"] = wanted.since
+    return (f" WHERE {' AND '.join(terms)}" if terms else ""), list(terms.values())
+
+
+def _first_since(tx: Tx, since: float) -> int:
+    """Return the place in the chain of the first attempt since then, found by halves."""
+    low, high = 0, tx.seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        sql = "SELECT seq, started_at FROM attempts WHERE seq >= ? ORDER BY seq LIMIT 1"
+        found = tx.execute(sql, (middle,))
+        if not found or float(found[0][1] or 0) >= since:
+            high = middle
+        else:
+            low = int(found[0][0] or 0) + 1
+    return low
 
 
 def _attempt(row: Mapping[str, Value]) -> AttemptRow:

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from masterplan.core.errors import BudgetError, LedgerError, Problem
 from masterplan.ledger import books, journal
-from masterplan.ledger.attempt import list_attempts
+from masterplan.ledger.attempt import Wanted, list_attempts
 from masterplan.ledger.backup import write_copy
 from masterplan.ledger.claim import RunClaim
 from masterplan.ledger.owner import is_gone, this_owner
@@ -30,7 +30,9 @@ from masterplan.ledger.record import (
     ensure_run_id,
 )
 from masterplan.ledger.schema import SCHEMA_VERSION
+from masterplan.ledger.spend import Grouping, SpendLine
 from masterplan.ledger.store import Store, make_file
+from masterplan.ledger.tally import spend_lines
 from masterplan.ledger.tx import Tx
 from masterplan.ledger.verify import ensure_tail, find_problems
 
@@ -191,10 +193,28 @@ class Ledger:
         with self._store.write() as tx:
             return books.recover(tx, has_left, self._clock())
 
-    def attempts(self, *, run: str | None = None, module: str | None = None) -> list[AttemptRow]:
-        """Return attempts in the order they were reserved, of one run or module where given."""
+    def attempts(
+        self,
+        *,
+        run: str | None = None,
+        module: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+    ) -> list[AttemptRow]:
+        """Return attempts in the order they were reserved, of one run or module where given.
+
+        ``since`` is a time in seconds since the epoch. With ``limit`` only so many of the newest
+        are read, and the newest comes first.
+        """
         with self._store.read() as tx:
-            return list_attempts(tx, run, module)
+            return list_attempts(tx, Wanted(run, module, since, limit))
+
+    def spend(
+        self, by: Grouping, *, run: str | None = None, since: float | None = None
+    ) -> list[SpendLine]:
+        """Return what ``spend_by`` returns for the same attempts, without reading them all."""
+        with self._store.read() as tx:
+            return spend_lines(tx, by, Wanted(run=run, since=since))
 
     def room(self, intent: Intent) -> list[Room]:
         """Return what each of the intent's caps has spent, reserved and left right now."""
