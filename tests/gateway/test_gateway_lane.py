@@ -10,6 +10,7 @@ import pytest
 from gateway_case import Case, Got, gateway
 
 from masterplan.core.message import Text, ToolCall
+from masterplan.core.usage import Usage
 from masterplan.gateway.lanelog import LOG_FILE, read_log
 from masterplan.providers.fake import Received, Reply
 
@@ -237,6 +238,35 @@ async def test_plan_when_approved_then_the_build_lane_starts_with_the_plan_alone
         sent = case.fake.received[-1].body.decode()
         assert "write parser.py" in sent
         assert "SECRET-THOUGHT" not in sent
+
+
+async def test_compaction_when_the_cache_is_warm_then_it_stays_with_the_lanes_model(
+    tmp_path: Path,
+) -> None:
+    tokens = 100_000
+    long: list[object] = [{"role": "user", "content": "word " * tokens}]
+    compacting = {**MAIN, "x-claude-code-request-class": "compaction"}
+
+    def warm(received: Received) -> Reply:
+        usage = Usage(tokens, 100, cache_write_5m_tokens=tokens, source="reported")
+        return Reply(text="x", usage=usage)
+
+    for script, expected in ((warm, "gemini-3.1-pro"), ((), "claude-haiku-4-5")):
+        folder = tmp_path / expected
+        folder.mkdir()
+        async with gateway(folder, script, budgets="") as case:
+            got = await say(case, "masterplan/researcher", long)
+            assert got.status == 200, got.body
+            got = await say(case, "masterplan/auto", long, compacting)
+            assert got.headers["x-masterplan-model"].endswith(expected)
+
+
+async def test_fork_when_it_comes_from_a_lane_then_it_keeps_its_model(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as case:
+        asked: list[object] = [{"role": "user", "content": "look"}]
+        await say(case, "masterplan/researcher", asked)
+        got = await say(case, "masterplan/auto", asked, sub_agent("fork"))
+        assert got.headers["x-masterplan-model"].endswith("gemini-3.1-pro")
 
 
 async def test_provider_when_out_then_the_same_model_elsewhere_answers(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from masterplan.routing.lane import Lane
 
 LANES_AT_MOST = 10_000
 DECISIONS_AT_MOST = 4_096
+_PARENTS = ("main", "plan", "build")
 _MUST: frozenset[Need] = frozenset({"vision"})
 
 
@@ -47,6 +48,7 @@ class LaneBook:
         self._router, self._at_most = router, at_most
         self._lanes: OrderedDict[str, LaneState] = OrderedDict()
         self._decisions: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
+        self._mains: OrderedDict[str, LaneState] = OrderedDict()
         self.spawned = Spawned()
         """Prompts that agents gave to sub-agents, with the sub-agents' names."""
 
@@ -61,7 +63,16 @@ class LaneBook:
         else:
             self._lanes.move_to_end(key)
         state.requests += 1
+        if lane.session and lane.name in _PARENTS:
+            self._mains[lane.session] = state
+            self._mains.move_to_end(lane.session)
+            while len(self._mains) > self._at_most:
+                self._mains.popitem(last=False)
         return state
+
+    def parent(self, lane: Lane) -> LaneState | None:
+        """Return the lane of the session that others of it come from, if it is known."""
+        return self._mains.get(lane.session) if lane.session else None
 
     def decide(
         self, state: LaneState, task: Task, peek: Peek, prompt: Callable[[], str]
@@ -73,17 +84,17 @@ class LaneBook:
         held = state.decision
         if held is not None and state.asked == peek.model and self._fits(held, task):
             return held
-        if task.model is None and task.role is None and task.kind is None:
-            task = _with_text(task, prompt())
+        if task.lane == "main" and task.model is None and task.role is None:
+            task = replace(task, text=prompt())
         state.decision = self._decided(task)
         state.asked = peek.model
         return state.decision
 
     def _decided(self, task: Task) -> Decision:
         """Decide; what is asked for alike is decided alike, so it is decided once."""
-        key = (task.model, task.role, task.kind, task.needs, task.input_tokens, task.lane)
-        if task.text:
+        if task.text or task.labels:
             return self._router.route(task)
+        key = (task.model, task.role, task.kind, task.needs, task.input_tokens, task.lane)
         known = self._decisions.get(key)
         if known is None:
             known = self._decisions[key] = self._router.route(task)
@@ -96,10 +107,6 @@ class LaneBook:
         if task.needs & _MUST - card.abilities:
             return False
         return (task.input_tokens or 0) <= card.context_tokens
-
-
-def _with_text(task: Task, text: str) -> Task:
-    return replace(task, text=text)
 
 
 def _opening(lane: Lane, peek: Peek) -> str:

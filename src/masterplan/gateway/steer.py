@@ -53,6 +53,11 @@ class Course:
     spent_nano: int = 0
     spent_turns: int = 0
 
+    def warm_tokens(self, ttl_s: float) -> int:
+        """Return how much of the lane its provider's cache still holds."""
+        is_warm = time.monotonic() - self.answered_at < ttl_s
+        return self.cached_tokens if is_warm else 0
+
     def answered(self, usage: Usage | None, nano: int | None) -> None:
         """Remember what an answer left in the provider's cache, and what it cost."""
         self.answered_at = time.monotonic()

@@ -18,6 +18,7 @@ from masterplan.gateway.answer import Answer
 from masterplan.gateway.desk import Ask, Desk, Job
 from masterplan.gateway.fault import error_answer
 from masterplan.gateway.forward import forward, may_forward
+from masterplan.gateway.kin import stay
 from masterplan.gateway.lanelog import short
 from masterplan.gateway.prompt import prompt_of
 from masterplan.gateway.steer import Turn, look, steer, take_plan
@@ -63,6 +64,10 @@ async def understand(desk: Desk, ask: Ask) -> Job:
         task = replace(task, labels={"override": override[:200]})
     before = state.decision
     decision = desk.lanes.decide(state, task, seen, lambda: prompt_of(seen))
+    if wish.is_open and decision is not before:
+        parent = desk.lanes.parent(lane)
+        decision = await stay(pipe, lane, parent, decision, task.input_tokens or 0)
+        state.decision = decision
     card = pipe.catalog.card(decision.model)
     spoken = await pipe.speaks(card)
     job = Job(ask, seen, lane, state, wish, task, decision, card, spoken)

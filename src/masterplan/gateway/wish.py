@@ -34,24 +34,6 @@ _KINDS: dict[Role, Kind] = {
     "researcher": "research",
     "housekeeper": "auxiliary",
 }
-_AGENTS: dict[str, Role] = {
-    "explore": "researcher",
-    "researcher": "researcher",
-    "codebase_investigator": "researcher",
-    "explorer": "researcher",
-    "plan": "planner",
-    "planner": "planner",
-    "architect": "planner",
-    "reviewer": "reviewer",
-    "review": "reviewer",
-    "debugger": "debugger",
-}
-_LANES: dict[str, Role] = {
-    "plan": "planner",
-    "build": "builder",
-    "compaction": "housekeeper",
-    "auxiliary": "housekeeper",
-}
 _IMAGES = (b'"image"', b'"image_url"', b'"input_image"', b'"inlineData"', b'"inline_data"')
 BYTES_PER_TOKEN = 3.5
 
@@ -99,35 +81,22 @@ def read_wish(name: str, policy: Policy, catalog: Catalog) -> Wish:
 
 def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
     """Return the task that a request is, with what the protocol states about it."""
-    role, kind = wish.role, wish.kind
-    if wish.is_open and role is None:
-        role = _role_of(lane)
-        kind = _KINDS[role] if role is not None else None
-        if lane.name == "compaction":
-            kind = "compaction"
     needs: set[Need] = set()
     if peek.has_schema:
         needs.add("structured")
     if any(mark in body for mark in _IMAGES):
         needs.add("vision")
-    agent = f":{lane.agent}" if lane.name == "subagent" and lane.agent else ""
     return Task(
         text="",
-        kind=kind,
+        kind=wish.kind,
         needs=frozenset(needs),
         input_tokens=_rounded(round(len(body) / BYTES_PER_TOKEN)),
-        role=role,
+        role=wish.role,
         model=wish.model,
         run=lane.session,
-        lane=f"{lane.name}{agent}",
+        lane=lane.label,
         purpose=f"{lane.client} {lane.version}".strip()[:120],
     )
-
-
-def _role_of(lane: Lane) -> Role | None:
-    if lane.name == "subagent":
-        return _AGENTS.get(lane.agent.lower(), "builder")
-    return _LANES.get(lane.name)
 
 
 def _rounded(tokens: int) -> int:
