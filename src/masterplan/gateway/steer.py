@@ -34,6 +34,8 @@ TTL_S: dict[Dialect, float] = {
     "gemini": 300.0,
 }
 """How long a provider's cache lives without being read, in seconds, by its dialect."""
+_KEEPS_ALL: frozenset[Dialect] = frozenset({"openai_chat", "openai_responses"})
+"""Where every prompt is cached unasked; others tell what they read or wrote."""
 _OBSERVED_AT_ONCE = 60
 """Messages of a conversation met in its middle that are read: what is older says little of now."""
 
@@ -58,12 +60,14 @@ class Course:
         is_warm = time.monotonic() - self.answered_at < ttl_s
         return self.cached_tokens if is_warm else 0
 
-    def answered(self, usage: Usage | None, nano: int | None) -> None:
+    def answered(self, usage: Usage | None, nano: int | None, dialect: Dialect) -> None:
         """Remember what an answer left in the provider's cache, and what it cost."""
         self.answered_at = time.monotonic()
         if usage is not None:
             written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-            self.cached_tokens = max(usage.cache_read_tokens + written, 0)
+            self.cached_tokens = usage.cache_read_tokens + written
+            if dialect in _KEEPS_ALL:
+                self.cached_tokens = usage.input_tokens
         self.moment = ""
         self.spent_nano += nano or 0
         self.spent_turns += 1

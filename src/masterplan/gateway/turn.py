@@ -155,4 +155,4 @@ def _learn(job: Job, flow: Flow) -> None:
     """Remember what the answer left behind: who gave it, and what the cache holds now."""
     state = job.state
     state.model = flow.card.id
-    state.course.answered(flow.usage, flow.cost.known_nano)
+    state.course.answered(flow.usage, flow.cost.known_nano, job.spoken)
