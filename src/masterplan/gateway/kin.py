@@ -17,13 +17,12 @@ from masterplan.pipe import Pipe
 from masterplan.routing.lane import Lane
 
 FORK = "fork"
+INSTRUCTION_TOKENS = 1_000
 SUMMARY_TOKENS = 2_000
 """What a compaction writes, for comparing its costs."""
 
 
-async def stay(
-    pipe: Pipe, lane: Lane, parent: LaneState | None, decision: Decision, input_tokens: int
-) -> Decision:
+async def stay(pipe: Pipe, lane: Lane, parent: LaneState | None, decision: Decision) -> Decision:
     """Return the parent's decision where its warm cache makes it the better one, else ``decision``.
 
     A fork always stays: it is the same conversation going on. A compaction stays where reading the
@@ -35,11 +34,12 @@ async def stay(
     if lane.name == "subagent" and lane.agent == FORK:
         told = f"a fork of a lane of {held.model}: it goes on with the same history and cache"
         return replace(held, reasons=(*held.reasons, told))
-    if lane.name != "compaction":
+    if lane.name != "compaction" or not parent.course.input_tokens:
         return decision
     old, new = pipe.catalog.card(held.model), pipe.catalog.card(decision.model)
     ttl_s = TTL_S[await pipe.speaks(old)]
-    warm = min(parent.course.warm_tokens(ttl_s), input_tokens)
+    input_tokens = parent.course.input_tokens + INSTRUCTION_TOKENS
+    warm = parent.course.warm_tokens(ttl_s)
     there, here = _cost(pipe, old, input_tokens, warm), _cost(pipe, new, input_tokens, 0)
     if there is None or here is None or there > here:
         return decision

@@ -49,6 +49,8 @@ class Course:
     start: int | None = None
     handoff: Handoff | None = None
     cached_tokens: int = 0
+    input_tokens: int = 0
+    """What the last answer's request held, as its provider counted it."""
     answered_at: float = 0.0
     moment: Moment = "new"
     switch: Switch | None = None
@@ -65,6 +67,7 @@ class Course:
         self.answered_at = time.monotonic()
         if usage is not None:
             written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+            self.input_tokens = usage.input_tokens
             self.cached_tokens = usage.cache_read_tokens + written
             if dialect in _KEEPS_ALL:
                 self.cached_tokens = usage.input_tokens

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from masterplan.core.errors import MasterplanError, ProviderError
-from masterplan.core.message import Request
+from masterplan.core.message import Request, Started
 from masterplan.core.model import Dialect, ModelCard
 from masterplan.dialects import codec
 from masterplan.dialects.peek import Peek, peek
 from masterplan.gateway.answer import Answer
 from masterplan.gateway.desk import Ask, Desk, Job
-from masterplan.gateway.fault import error_answer
+from masterplan.gateway.fault import error_answer, stream_error
 from masterplan.gateway.forward import forward, may_forward
 from masterplan.gateway.kin import stay
 from masterplan.gateway.lanelog import short
@@ -44,8 +44,8 @@ async def take_turn(desk: Desk, ask: Ask, answer: Answer) -> None:
         _learn(job, flow)
     except MasterplanError as error:
         if answer.has_started:
-            writer = codec(ask.dialect).stream_writer(Request("", ()))
-            await answer.end(writer.fail(error.code, str(error)))
+            begun = Started("", "")
+            await answer.end(stream_error(ask.dialect, error.code, str(error), begun))
             return
         status, body, headers = error_answer(error, ask.dialect, provider_dialect=spoken)
         await answer.whole(status, body, headers)
@@ -66,7 +66,7 @@ async def understand(desk: Desk, ask: Ask) -> Job:
     decision = desk.lanes.decide(state, task, seen, lambda: prompt_of(seen))
     if wish.is_open and decision is not before:
         parent = desk.lanes.parent(lane)
-        decision = await stay(pipe, lane, parent, decision, task.input_tokens or 0)
+        decision = await stay(pipe, lane, parent, decision)
         state.decision = decision
     card = pipe.catalog.card(decision.model)
     spoken = await pipe.speaks(card)

@@ -100,8 +100,8 @@ def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
 
 
 def _rounded(tokens: int) -> int:
-    """Round up to two binary digits, so that decisions of one lane are asked for alike."""
+    """Round up to four binary digits, so that decisions of one lane are asked for alike."""
     if tokens < 1024:
         return 1024
-    step = 1 << (tokens.bit_length() - 2)
+    step = 1 << (tokens.bit_length() - 4)
     return -(-tokens // step) * step
