@@ -56,6 +56,8 @@ WORDS = {
     "metadata": "Not sent: it may hold the user's identity at another vendor.",
     "n": "One answer is asked for.",
     "parallel tool use": "Gemini cannot be told whether calls may be parallel.",
+    "place of a text": "A whole Chat answer has one text: what stood between calls comes before "
+    "them. Its stream keeps the order.",
     "reasoning signature": "Chat Completions has no field for it: the client sees the reasoning, "
     "but cannot send it back.",
     "reasoning that this model did not make": "Reasoning goes back only to the protocol it came "

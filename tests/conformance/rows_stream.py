@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import cast
 
-from carry import Answered, Pair, answer, called, client_request, names_of, read_stream, said
+from carry import Answered, Pair, answer, called, client_request, names_of, read_stream, said, whole
 from row import Found, row
 from wire_frame import check, check_failed, frames
 from wire_stream import INPUT, OUTPUT, Chat, Generate, Messages, Responses, sse, stream
@@ -32,7 +32,13 @@ def carried(pair: Pair, raw: bytes, wanted: list[tuple[str, ...]], *, pings: boo
     assert said(got.read.parts) == wanted
     assert got.read.stop == got.made.stop
     assert (got.read.usage.input_tokens, got.read.usage.output_tokens) == (INPUT, OUTPUT)
-    return names_of(got.losses)
+    if pings:
+        return names_of(got.losses)
+    answered, losses = whole(pair, got.made)  # the same, not streamed
+    again = codec(pair.client).parse_response(json.dumps(answered).encode())
+    assert said(again.parts) == wanted or losses
+    assert (again.stop, again.usage) == (got.read.stop, got.read.usage)
+    return names_of(got.losses, losses)
 
 
 @fixture

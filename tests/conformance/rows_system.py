@@ -173,6 +173,11 @@ def stops(pair: Pair) -> Found:
         again = codec(pair.client).parse_response(json.dumps(answered).encode())
         assert again.stop == got.read.stop
         assert names_of(losses) == names_of(got.losses)
+    if pair.provider in ("anthropic", "openai_chat"):  # a stop for calls, and no call
+        made = stream(pair.provider)
+        made.text("words")
+        confused = made.end("tool_use" if pair.provider == "anthropic" else "tool_calls")
+        assert answer(pair, confused).read.stop == "end_turn"
     return names_of(*found)
 
 

@@ -54,6 +54,14 @@ def tools_of(provider: Dialect, sent: Json) -> list[Json]:
 
 @row(13, "The part of JSON-Schema that the provider takes; references put in their place")
 def schema(pair: Pair) -> Found:
+    loose: Json = {"anyOf": [{"type": "object", "properties": {"a": {}, "b": {}}}]}
+    for odd in ({}, {"type": "object"}, loose):
+        sent = body(pair.client, user(pair.client, "hi"), tool(pair.client, "g", odd))
+        ((_, taken),) = tools_of(pair.provider, ask(pair, sent).body)
+        if pair.provider == "gemini":
+            continue  # takes them as they are
+        assert taken["type"] == "object"
+        assert set(taken.get("properties", {})) == ({"a", "b"} if odd is loose else set())
     got = ask(pair, body(pair.client, user(pair.client, "hi"), tool(pair.client, "f", HARD)))
     ((name, written),) = tools_of(pair.provider, got.body)
     assert name == "f"
@@ -225,6 +233,7 @@ def several(pair: Pair) -> Found:
     orphan = [*results(client, Result(calls[0], "lost")), *assistant(client, "", calls[1])]
     mended = ask(pair, body(client, [*orphan, *user(client, "on")]))
     assert "lost" in mended.wire.body.decode()
+    _begins_with_user(pair, mended.body)
     if pair == Pair("openai_responses", "openai_responses"):
         return names_of(got.losses)  # what it refers to may be kept by the provider
     for message in mended.again.messages:
@@ -232,6 +241,12 @@ def several(pair: Pair) -> Found:
         answers = [p.call_id for m in mended.again.messages for p in m.parts if _is_result(p)]
         assert not open_ or answers == open_
     return names_of(got.losses)
+
+
+def _begins_with_user(pair: Pair, sent: Json) -> None:
+    if pair.provider in ("anthropic", "gemini"):
+        turns = sent.get("messages") or sent["contents"]
+        assert turns[0]["role"] == "user"
 
 
 def _is_result(part: object) -> bool:

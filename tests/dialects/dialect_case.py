@@ -25,7 +25,7 @@ from masterplan.dialects import codec, unfold
 
 DIALECTS: tuple[Dialect, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
 
-texts = st.text(min_size=1, max_size=40)
+texts = st.text(min_size=1, max_size=40).filter(str.strip)  # blank ones Anthropic refuses
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,20}", fullmatch=True)
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
 values = st.recursive(

@@ -86,7 +86,8 @@ def with_reason(body: bytes, dialect: Dialect, reason: str) -> bytes:
 def test_stop_reason_when_read_is_what_the_table_says(
     dialect: Dialect, reason: str, stop: Stop
 ) -> None:
-    answer = replace(SAMPLE, parts=(Text("hi"),), stop="end_turn")
+    parts = SAMPLE.parts if stop == "tool_use" else (Text("hi"),)
+    answer = replace(SAMPLE, parts=parts, stop="end_turn")
     body, _ = codec(dialect).write_response(answer)
     assert codec(dialect).parse_response(with_reason(body, dialect, reason)).stop == stop
     reader = codec(dialect).stream_reader()

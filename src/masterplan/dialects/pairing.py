@@ -12,6 +12,7 @@ from dataclasses import replace
 from masterplan.core.message import Media, Message, Part, Text, ToolCall, ToolResult
 from masterplan.dialects.loss import Losses
 
+BEGINNING = "[the beginning of the conversation is not here]"
 MISSING = "[no result: the conversation went on without it]"
 
 
@@ -23,9 +24,12 @@ def paired(messages: Sequence[Message], losses: Losses) -> tuple[Message, ...]:
     for index, message in enumerate(messages):
         where = f"$.messages[{index}]"
         if message.role == "assistant":
-            _close(turns, open_calls, answered_at, losses, where)
-            open_calls = {p.id: p for p in message.parts if isinstance(p, ToolCall)}
+            if answered_at >= 0:
+                _close(turns, open_calls, answered_at, losses, where)
+                open_calls = {}
             answered_at = -1
+            message = _continued(turns, open_calls, message)
+            open_calls |= {p.id: p for p in message.parts if isinstance(p, ToolCall)}
         elif message.role == "user":
             if answered_at < 0:
                 answered_at = len(turns)
@@ -34,6 +38,15 @@ def paired(messages: Sequence[Message], losses: Losses) -> tuple[Message, ...]:
     if answered_at >= 0:
         _close(turns, open_calls, answered_at, losses, f"$.messages[{len(messages) - 1}]")
     return tuple(turns)
+
+
+def _continued(turns: list[Message], open_calls: dict[str, ToolCall], message: Message) -> Message:
+    """Take an assistant's turn with open calls into the one that follows it at once."""
+    if not open_calls or turns[-1].role != "assistant":
+        return message
+    before = turns.pop()
+    extra = {**before.extra, **message.extra}
+    return replace(message, parts=(*before.parts, *message.parts), extra=extra)
 
 
 def _answered(
@@ -68,9 +81,6 @@ def _close(
         for call in open_calls.values()
     )
     losses.add("tool call without its result", where, "replaced")
-    if at < 0:
-        turns.append(Message("user", made))
-        return
     before = [p for p in turns[at].parts if isinstance(p, ToolResult)]
     after = [p for p in turns[at].parts if not isinstance(p, ToolResult)]
     turns[at] = replace(turns[at], parts=(*before, *made, *after))

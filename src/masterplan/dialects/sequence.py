@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from masterplan.core.message import (
     COMPLETE_STOPS,
+    Opaque,
     Part,
     PartDelta,
     PartEnded,
@@ -144,12 +145,15 @@ class Sequencer:
 def checked_stop(stop: Stop, *, is_malformed: bool, has_tool_call: bool) -> Stop:
     """Return the stop as it must be reported: cut arguments are never complete.
 
-    A stop of ``end_turn`` behind a tool call is ``tool_use``: some servers confuse the two.
+    A stop of ``end_turn`` behind a tool call is ``tool_use``, and one of ``tool_use`` without any
+    is ``end_turn``: some servers confuse the two, and a client would wait for the call.
     """
     if is_malformed and stop in COMPLETE_STOPS:
         return "malformed_tool_call"
     if has_tool_call and stop == "end_turn":
         return "tool_use"
+    if not has_tool_call and stop == "tool_use":
+        return "end_turn"
     return stop
 
 
@@ -164,6 +168,8 @@ def checked_parts(parts: list[Part], stop: Stop) -> tuple[tuple[Part, ...], Stop
     )
     texts = [call.arguments for call in calls if call.arguments.strip()]
     is_malformed = not all(is_json_object(text) for text in texts)
+    if not calls and any(isinstance(part, Opaque) for part in parts):
+        return whole, stop  # it may be a call of a kind that only its own dialect knows
     stop = checked_stop(stop, is_malformed=is_malformed, has_tool_call=bool(calls))
     return whole, stop
 

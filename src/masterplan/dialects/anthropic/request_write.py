@@ -26,7 +26,8 @@ from masterplan.dialects.codec import WireRequest
 from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_name
-from masterplan.dialects.pairing import paired
+from masterplan.dialects.pairing import BEGINNING, paired
+from masterplan.dialects.parameters import object_schema
 from masterplan.dialects.wire import Node, dump_json, without_none
 
 VERSION = "2023-06-01"
@@ -91,17 +92,31 @@ class _Writer:
                 system += blocks
             elif blocks:
                 turns.append({**self._turn(message, blocks, where), **own})
+        if turns and turns[0]["role"] == "assistant":
+            self.losses.add("conversation that begins with an answer", "$.messages[0]", "replaced")
+            turns.insert(0, {"role": "user", "content": BEGINNING})
         return system, turns
 
     def _content(self, message: Message, where: str) -> list[Json]:
         blocks: list[Json] = []
         for index, part in enumerate(message.parts):
-            if isinstance(part, Text) and not part.text:
-                continue  # the API refuses empty text blocks, and they say nothing
-            block = self.blocks.block(part, f"{where}.parts[{index}]")
+            place = f"{where}.parts[{index}]"
+            if isinstance(part, Text) and not part.text.strip():
+                if part.text:
+                    self.losses.add("blank text", place)
+                continue  # the API refuses empty and blank text blocks, and they say nothing
+            block = self.blocks.block(part, place)
             if block is not None:
                 blocks.append(block)
-        return blocks
+        return self._results_first(blocks, where) if message.role == "user" else blocks
+
+    def _results_first(self, blocks: list[Json], where: str) -> list[Json]:
+        """Put tool results before all else in their turn: the API refuses another order."""
+        results = [block for block in blocks if block["type"] == "tool_result"]
+        if not results or blocks[: len(results)] == results:
+            return blocks
+        self.losses.add("place of a tool result", where, "replaced")
+        return [*results, *(block for block in blocks if block["type"] != "tool_result")]
 
     def _turn(self, message: Message, blocks: list[Json], where: str) -> dict[str, Json]:
         if message.role != "system" or self.family.takes_inline_system:
@@ -119,7 +134,7 @@ class _Writer:
         fields = {
             "name": wire_name(tool.name, "anthropic"),
             "description": tool.description or None,
-            "input_schema": tool.parameters,
+            "input_schema": object_schema(tool.parameters, self.losses, where),
             "strict": True if tool.is_strict else None,
             "cache_control": cache_control(tool.cache),
         }

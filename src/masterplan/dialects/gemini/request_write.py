@@ -16,7 +16,7 @@ from masterplan.dialects.gemini.request_read import read_thinking
 from masterplan.dialects.gemini.schema import to_gemini
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_name
-from masterplan.dialects.pairing import paired
+from masterplan.dialects.pairing import BEGINNING, paired
 from masterplan.dialects.wire import Node, dump_json, without_none
 
 
@@ -88,7 +88,10 @@ class _Writer:
                 contents.append({"role": "user", "parts": wrapped})
             elif parts:
                 role = "model" if message.role == "assistant" else "user"
-                contents.append({"role": role, "parts": parts, **own})
+                _add(contents, {"role": role, "parts": parts, **own})
+        if contents and contents[0]["role"] == "model":
+            self.losses.add("conversation that begins with an answer", "$.messages[0]", "replaced")
+            contents.insert(0, {"role": "user", "parts": [{"text": BEGINNING}]})
         return system, contents
 
     def _parts(self, message: Message, where: str) -> list[Json]:
@@ -166,3 +169,18 @@ class _Writer:
         if budget != wanted:
             self.losses.add("reasoning_tokens", "$.reasoning_tokens", "replaced")
         return {"thinkingBudget": budget, **({"includeThoughts": True} if wanted else {})}
+
+
+def _add(contents: list[Json], turn: dict[str, Json]) -> None:
+    """Add a turn; it joins the one before where Gemini wants both in one.
+
+    A call must come right behind a user's turn, and the results of parallel calls together.
+    """
+    before = contents[-1] if contents else None
+    is_alike = before is not None and before["role"] == turn["role"]
+    if before is not None and is_alike and {*before, *turn} == {"role", "parts"}:
+        all_parts = [*before["parts"], *turn["parts"]]
+        if turn["role"] == "model" or all("functionResponse" in part for part in all_parts):
+            before["parts"] = all_parts
+            return
+    contents.append(turn)

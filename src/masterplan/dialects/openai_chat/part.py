@@ -5,6 +5,9 @@ Must not know requests, answers or streams.
 
 from __future__ import annotations
 
+import base64
+import binascii
+
 from masterplan.core.message import Json, Media, Opaque, Part, Text
 from masterplan.dialects.gate import note_foreign
 from masterplan.dialects.loss import Losses
@@ -48,7 +51,21 @@ class PartWriter:
         if part.url is not None:
             self._losses.add("document by address", where, "replaced")
             return [{"type": "text", "text": f"[document: {part.url}]"}]
+        text = _text_of(part)
+        if text is not None:
+            self._losses.add("document as text", where, "replaced")
+            return [{"type": "text", "text": f"[document {part.name or ''}]\n{text}"}]
         file: dict[str, Json] = {"file_data": data_url(part)}
         if part.name is not None:
             file["filename"] = part.name
         return [{"type": "file", "file": {**file, **own}}]
+
+
+def _text_of(part: Media) -> str | None:
+    """Return the text of a plain document: this protocol takes only PDF as a file."""
+    if part.data is None or not part.media_type.startswith("text/"):
+        return None
+    try:
+        return base64.b64decode(part.data).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None

@@ -33,6 +33,7 @@ from masterplan.dialects.openai.shape import (
 )
 from masterplan.dialects.openai_chat.part import PartWriter
 from masterplan.dialects.pairing import paired
+from masterplan.dialects.parameters import object_schema
 from masterplan.dialects.wire import dump_json, without_none
 
 
@@ -132,10 +133,15 @@ class _Writer:
         function = {
             "name": wire_name(tool.name, "openai_chat"),
             "description": tool.description or None,
-            "parameters": tool.parameters,
+            "parameters": self._parameters(tool, where),
             "strict": True if is_strict else None,
         }
         return {"type": "function", "function": {**without_none(function), **own}}
+
+    def _parameters(self, tool: Tool, where: str) -> Json:
+        if not self.is_openai:
+            return tool.parameters
+        return object_schema(tool.parameters, self.losses, where)
 
     def _message(self, message: Message, where: str) -> list[Json]:
         own = self.losses.own(message.extra, where)

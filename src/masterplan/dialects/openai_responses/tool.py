@@ -13,10 +13,12 @@ from masterplan.core.message import Json, Tool, ToolChoice
 from masterplan.dialects.gate import built_in, is_built_in
 from masterplan.dialects.loss import Losses
 from masterplan.dialects.names import wire_name
+from masterplan.dialects.openai.family import is_openai
 from masterplan.dialects.openai.shape import CHOICES, is_strict_there
 from masterplan.dialects.openai_responses.content import DIALECT
 from masterplan.dialects.openai_responses.item import joined_name, noted
 from masterplan.dialects.openai_responses.item_write import note
+from masterplan.dialects.parameters import object_schema
 from masterplan.dialects.wire import Fields, Node, without_none
 
 
@@ -138,8 +140,13 @@ class ToolWriter:
         if call.get("type") == "custom_tool_call":
             return {"type": "custom", **without_none(head), **own}
         strict = self._strict(tool, where)
-        fields = {**head, "parameters": tool.parameters, "strict": strict}
+        fields = {**head, "parameters": self._parameters(tool, where), "strict": strict}
         return {"type": "function", **without_none(fields), **own}
+
+    def _parameters(self, tool: Tool, where: str) -> Json:
+        if DIALECT in tool.extra or not is_openai(self._model):
+            return tool.parameters
+        return object_schema(tool.parameters, self._losses, where)
 
     def _strict(self, tool: Tool, where: str) -> bool | None:
         if tool.extra.get(DIALECT, {}).get("_strict") == "unsaid":
