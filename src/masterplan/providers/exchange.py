@@ -83,6 +83,7 @@ class Exchange:
         self._usage = Usage()
         self._served_model: str | None = None
         self._content_chars = 0
+        self._tap: Tap | None = None
 
     @property
     def was_sent(self) -> WasSent:
@@ -127,6 +128,7 @@ class Exchange:
         plan = self.plan
         tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
         wanted = "text/event-stream" if plan.wire.is_stream else "application/json"
+        self._tap = tap if plan.wire.is_stream else None
         try:
             async with self._upstream.send(
                 plan.endpoint, plan.wire, plan.key, self._progress
@@ -154,13 +156,19 @@ class Exchange:
     async def _tapped(
         self, answer: Answer, tap: Tap
     ) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
-        """Forward whole events; the head waits for the first, which says who serves."""
+        """Forward whole events; the head waits for the one that says who serves."""
         head: Head | None = None
+        early = b""
         async for chunk in answer.chunks():
             ready = tap.feed(chunk)
-            if head is None and (ready or tap.outcome is not None):
-                head = Head(answer.status, forwarded(answer.headers), tap.served_model or "")
+            if head is None:
+                early += ready
+                if not tap.is_begun:
+                    continue  # comments that keep the connection alive say nothing yet
+                headers, served = forwarded(answer.headers), tap.served_model or ""
+                head = Head(answer.status, headers, served, tap.answer_id)
                 yield head
+                ready, early = early, b""
             if tap.outcome is not None:
                 break
             if ready:
@@ -201,6 +209,8 @@ class Exchange:
 
     def cancelled(self) -> AttemptResult:
         """Return the result of an attempt whose caller went away."""
+        if self._tap is not None:
+            self._note(self._tap)
         self._outcome, self.error = "cancelled", None
         return self.result()
 

@@ -44,11 +44,12 @@ class RawCall:
 
 @dataclass(frozen=True)
 class Head:
-    """What stands before a forwarded answer: its status, its headers and who says it serves."""
+    """What stands before a forwarded answer: status, headers, who says it serves, and its id."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     served_model: str = ""
+    answer_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ out from one behind it. Must not know dialects' meanings or retries.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from masterplan.dialects import WireRequest
 from masterplan.providers.attempt import Limits, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.fault import classify
+from masterplan.providers.patience import Patience
 
 USER_AGENT = "masterplan"
 _SHORTEST_KEY = 8  # what is shorter is a word like "local", not a secret
@@ -47,11 +47,16 @@ class Answer:
     """A provider's answer whose body is still to be read."""
 
     def __init__(
-        self, response: aiohttp.ClientResponse, limits: Limits, key: Secret | None
+        self,
+        response: aiohttp.ClientResponse,
+        limits: Limits,
+        key: Secret | None,
+        patience: Patience,
     ) -> None:
-        self._response = response
+        self._stream = response.content
         self._limits = limits
-        self._key = key
+        self._secret = _bytes_of(key)
+        self._patience = patience
         self.status = response.status
         self.headers: Mapping[str, str] = {k.lower(): v for k, v in response.headers.items()}
 
@@ -65,34 +70,28 @@ class Answer:
 
         A key that comes back, as some providers repeat a refused one, is taken out.
         """
+        secret, limits = self._secret, self._limits
+        limit_s = limits.first_byte_s
         held = b""
-        async with aclosing(self._raw()) as raw:
-            async for chunk in raw:
-                ready, held = without_key(self._key, held + chunk)
-                if ready:
-                    yield ready
+        size = 0
+        while chunk := await self._next(limit_s):
+            limit_s = limits.idle_s
+            size += len(chunk)
+            if size > limits.response_bytes:
+                told = f"the answer is over {limits.response_bytes} bytes"
+                raise ProviderError("provider.too_much", told)
+            ready, held = without_key(secret, held + chunk) if secret else (chunk, b"")
+            if ready:
+                yield ready
         if held:
             yield held
 
-    async def _raw(self) -> AsyncGenerator[bytes, None]:
-        stream = self._response.content.iter_any()
-        limit_s = self._limits.first_byte_s
-        size = 0
-        while True:
-            try:
-                async with asyncio.timeout(limit_s):
-                    chunk = await anext(stream, b"")
-            except TimeoutError:
-                silent = f"nothing came for {limit_s:g} s"
-                raise ProviderError("provider.stalled", silent) from None
-            if not chunk:
-                return
-            limit_s = self._limits.idle_s
-            size += len(chunk)
-            if size > self._limits.response_bytes:
-                cap = self._limits.response_bytes
-                raise ProviderError("provider.too_much", f"the answer is over {cap} bytes")
-            yield chunk
+    async def _next(self, limit_s: float) -> bytes:
+        try:
+            return await self._patience.bound(self._stream.readany(), limit_s)
+        except TimeoutError:
+            silent = f"nothing came for {limit_s:g} s"
+            raise ProviderError("provider.stalled", silent) from None
 
     async def read(self, most_bytes: int | None = None) -> bytes:
         """Return the whole body, or its first bytes where a bound is given."""
@@ -137,15 +136,20 @@ class Upstream:
         headers = _headers(endpoint, wire, key)
         progress.total_bytes = len(wire.body)
         failure: ProviderError | None = None
+        limit_s = self._limits.connect_s + self._limits.first_byte_s
+        patience = Patience()
         try:
-            response = await self._post(endpoint.url(wire.path), headers, wire.body, progress)
+            sent = self._post(endpoint.url(wire.path), headers, wire.body, progress)
+            response = await patience.bound(sent, limit_s)
             progress.status = response.status
             try:
-                yield Answer(response, self._limits, key)
+                yield Answer(response, self._limits, key, patience)
             finally:
                 response.close()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             failure = classify(error, endpoint.provider, self._limits, progress.was_sent)
+        finally:
+            patience.stop()
         if failure is not None:
             # Raised out here, so that no chained exception carries the request's headers along.
             raise failure from None
@@ -153,10 +157,9 @@ class Upstream:
     async def _post(
         self, url: str, headers: dict[str, str], body: bytes, progress: Progress
     ) -> aiohttp.ClientResponse:
-        async with asyncio.timeout(self._limits.connect_s + self._limits.first_byte_s):
-            return await self._open_session().post(
-                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=progress
-            )
+        return await self._open_session().post(
+            url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=progress
+        )
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -177,15 +180,21 @@ class Upstream:
         return self._session
 
 
-def without_key(key: Secret | None, data: bytes) -> tuple[bytes, bytes]:
+def without_key(secret: bytes, data: bytes) -> tuple[bytes, bytes]:
     """Return data without the key, and apart from it an end that may be the key's beginning."""
+    if secret in data:
+        data = data.replace(secret, b"***")
+    at = data.find(secret[:1], max(0, len(data) - len(secret) + 1))
+    while at >= 0:
+        if secret.startswith(data[at:]):
+            return data[:at], data[at:]
+        at = data.find(secret[:1], at + 1)
+    return data, b""
+
+
+def _bytes_of(key: Secret | None) -> bytes:
     secret = key.reveal().encode() if key else b""
-    if len(secret) < _SHORTEST_KEY:
-        return data, b""
-    clean = data.replace(secret, b"***")
-    longest = min(len(secret) - 1, len(clean))
-    cut = next((n for n in range(longest, 0, -1) if clean.endswith(secret[:n])), 0)
-    return clean[: len(clean) - cut], clean[len(clean) - cut :]
+    return secret if len(secret) >= _SHORTEST_KEY else b""
 
 
 def _trace() -> aiohttp.TraceConfig:
