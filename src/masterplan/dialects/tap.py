@@ -15,6 +15,7 @@ from masterplan.core.message import (
     PartDelta,
     PartEnded,
     PartStarted,
+    Started,
     StreamEvent,
     ToolCall,
 )
@@ -34,12 +35,19 @@ class Tap:
         self._strips_usage = strips_usage
         self._held = b""
         self.has_content = False
+        self.answer_id = ""
         self.failed: Failed | None = None
 
     @property
     def outcome(self) -> Outcome | None:
         """How the stream ended; ``None`` while it has not."""
         return self._reader.outcome
+
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether an event came that says who serves, shows something or ends the stream."""
+        is_said = self._reader.served_model is not None
+        return is_said or self.has_content or self.outcome is not None
 
     @property
     def usage(self) -> Usage:
@@ -77,6 +85,8 @@ class Tap:
             if isinstance(event, Failed):
                 self.failed = event
             elif not self.has_content:
+                if isinstance(event, Started):
+                    self.answer_id = event.id
                 self.has_content = is_content(event)
 
 

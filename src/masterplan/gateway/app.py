@@ -15,14 +15,14 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
 from masterplan.core.errors import MasterplanError
-from masterplan.core.message import Request
+from masterplan.core.message import Started
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.gateway.answer import Answer, Send
 from masterplan.gateway.body import GoneError, Receive, read_body
 from masterplan.gateway.count import count_tokens
 from masterplan.gateway.desk import Ask, Desk
-from masterplan.gateway.fault import error_answer
+from masterplan.gateway.fault import error_answer, stream_error
 from masterplan.gateway.guard import Entry, Guard, RefusedError
 from masterplan.gateway.shelf import list_models, show_model
 from masterplan.gateway.token import Tokens
@@ -161,8 +161,7 @@ async def _told_internal(error: Exception, answer: Answer, dialect: Dialect) -> 
         return
     told = MasterplanError("gateway.internal", f"internal error ({type(error).__name__})")
     if answer.has_started:
-        writer = codec(dialect).stream_writer(Request("", ()))
-        await answer.end(writer.fail(told.code, told.message))
+        await answer.end(stream_error(dialect, told.code, told.message, Started("", "")))
     else:
         await answer.whole(500, codec(dialect).write_error(told, 500))
 

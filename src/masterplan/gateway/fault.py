@@ -18,6 +18,7 @@ from masterplan.core.errors import (
     RoutingError,
     SubstitutionError,
 )
+from masterplan.core.message import Request, Started
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.gateway.guard import RefusedError
@@ -56,6 +57,13 @@ def status_of(error: MasterplanError) -> int:
         # A key of ours that a provider refuses says nothing about the client's token.
         return 424 if status == 401 else status if status >= 400 else 502
     return 400
+
+
+def stream_error(dialect: Dialect, code: str, message: str, begun: Started) -> bytes:
+    """Return the error event that ends a stream whose beginning has already been sent."""
+    writer = codec(dialect).stream_writer(Request(begun.model, ()))
+    writer.write(begun)
+    return writer.fail(code, message)
 
 
 def error_answer(

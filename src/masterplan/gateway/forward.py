@@ -6,13 +6,13 @@ Owns what of a client's head goes along. Must not look into what the bytes mean.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 
-from masterplan.core.message import Failed, Request
-from masterplan.dialects import WireRequest, codec
+from masterplan.core.message import Failed, Started
+from masterplan.dialects import WireRequest
 from masterplan.dialects.peek import with_output_cap, with_usage_asked
 from masterplan.gateway.answer import Answer
 from masterplan.gateway.desk import Ask, Desk, Job, heart_of, own_login, tell
+from masterplan.gateway.fault import stream_error
 from masterplan.pipe import Flow
 from masterplan.providers import Head, RawCall
 
@@ -52,24 +52,23 @@ async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
 async def _relay(desk: Desk, job: Job, flow: Flow, answer: Answer) -> None:
     ask, seen = job.ask, job.seen
     heart = heart_of(desk, ask, answer)
-    headers: Mapping[str, str] = {}
-    status = 200
+    head = Head(200)
     try:
         async with contextlib.aclosing(flow.raw()) as items:
             async for item in items:
                 if isinstance(item, Head):
-                    status, headers = item.status, item.headers
+                    head = item
                 elif isinstance(item, Failed):
-                    writer = codec(ask.dialect).stream_writer(Request(seen.model, ()))
-                    await answer.write(writer.fail(item.code, item.message))
+                    begun = Started(head.answer_id, head.served_model or seen.model)
+                    await answer.write(stream_error(ask.dialect, item.code, item.message, begun))
                 elif seen.is_stream:
                     if not answer.has_started:
-                        await answer.begin(status, headers)
+                        await answer.begin(head.status, head.headers)
                         heart.start()
                     await answer.write(item)
                     heart.beat()
                 else:
-                    await answer.whole(status, item, headers)
+                    await answer.whole(head.status, item, head.headers)
     finally:
         heart.stop()
     if not answer.is_over:
