@@ -49,11 +49,11 @@ class Machine:
         }
         (root / "tmp").mkdir()
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "masterplan", "launch", "--policy", "policy.toml", *words]
         return subprocess.Popen(
             command, env=self.env, cwd=self.project, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=start_new_session,
         )  # fmt: skip
 
     def run(self, *words: str) -> tuple[int, str, str]:
@@ -103,6 +103,28 @@ def test_launch_when_told_to_end_then_the_child_is_told_and_nothing_is_left(
     launcher.communicate(timeout=60)
     assert launcher.returncode == 9
     assert not list(Path(machine.env["TMPDIR"]).iterdir())
+
+
+def test_launch_when_ctrl_c_in_a_terminal_then_the_childs_word_counts(machine: Machine) -> None:
+    launcher = machine.start(*program(WAIT.replace("SIGTERM", "SIGINT")), start_new_session=True)
+    machine.report()
+    os.killpg(launcher.pid, signal.SIGINT)  # as a terminal tells all that run in it
+    launcher.communicate(timeout=60)
+    assert launcher.returncode == 9
+    assert not list(Path(machine.env["TMPDIR"]).iterdir())
+
+
+def test_launch_when_ctrl_c_before_the_child_then_nothing_is_left(machine: Machine) -> None:
+    launcher = machine.start(*program(WAIT), start_new_session=True)
+    for _ in range(1_000):
+        if list(Path(machine.env["TMPDIR"]).iterdir()):
+            break
+        time.sleep(0.005)
+    launcher.send_signal(signal.SIGINT)
+    launcher.communicate(timeout=60)
+    assert launcher.returncode == 130
+    assert not list(Path(machine.env["TMPDIR"]).iterdir())
+    assert not (machine.state / "gateway.json").exists()
 
 
 def test_launch_when_printed_then_nothing_is_started(machine: Machine) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from masterplan.agents import Address, Place, Scope, find_agent, subagents
+from masterplan.agents import Address, Place, Scope, Wiring, find_agent, subagents
 from masterplan.agents.sync import write
 from masterplan.core.message import Json, Message, ToolResult
 from masterplan.gateway.serve import Start, serving
@@ -149,6 +149,14 @@ class Stack:
 
     async def drive(self, agent: str, *args: str, **env: str) -> Ran:
         """Run an agent as ``masterplan launch`` wires it."""
+        wiring = self._wired(agent, env)
+        return await run(self._env(agent, env, wiring), self.machine.project, *wiring.argv, *args)
+
+    def env_of(self, agent: str) -> dict[str, str]:
+        """Return the environment that ``masterplan launch`` starts an agent in."""
+        return self._env(agent, {}, self._wired(agent, {}))
+
+    def _wired(self, agent: str, env: dict[str, str]) -> Wiring:
         folder = self.machine.root / f"launch-{agent}-{len(self.fake.received)}"
         place = Place(self.machine.env_of(agent) | env, self.machine.project, folder)
         wiring = find_agent(agent).wire(self.address, self.policy, place)
@@ -157,8 +165,12 @@ class Stack:
             (folder / name).write_text(text)
         for name, target in wiring.links.items():
             (folder / name).symlink_to(target)
-        kept = {k: v for k, v in place.env.items() if k not in wiring.unset}
-        return await run(kept | dict(wiring.env), self.machine.project, *wiring.argv, *args)
+        return wiring
+
+    def _env(self, agent: str, env: dict[str, str], wiring: Wiring) -> dict[str, str]:
+        whole = self.machine.env_of(agent) | env
+        kept = {name: value for name, value in whole.items() if name not in wiring.unset}
+        return kept | dict(wiring.env)
 
     async def client(self, env: dict[str, str], *argv: str) -> Ran:
         """Run a program with these variables, by its user's own settings."""

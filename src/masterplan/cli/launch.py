@@ -29,8 +29,7 @@ SAMPLE = Address("http://127.0.0.1:PORT", "TOKEN")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 LOOPBACK = "127.0.0.1,localhost"
 NARROW_TOKENS = 32_000
-FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that only we are told of; Ctrl-C the terminal tells the child too."""
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass(frozen=True)
@@ -80,15 +79,16 @@ def command(
         emit_json(_as_json(shown)) if is_json else say(_lines(shown))
         return 0
     frame.ensure_policy_is_meant()
-    with _told_to_end(), _folder() as folder:
+    with _signals() as signals, _folder() as folder:
         place = Place(frame.env, Path.cwd(), folder)
         _ensure_installed(found, args, frame.env)
+        signals.end_if_told()
         with _gateway(frame) as address:
             wiring = found.wire(address, frame.policy(), place)
             warnings = (*wiring.warnings, *_narrow(frame))
             say((f"notice: {warning}" for warning in warnings), is_stderr=True)
             _fill(folder, wiring)
-            return _run(Launch(found, wiring, place, args))
+            return _run(Launch(found, wiring, place, args), signals)
 
 
 @contextmanager
@@ -103,16 +103,44 @@ def _gateway(frame: Frame) -> Iterator[Address]:
         running.close()
 
 
+class _Signals:
+    """What a signal does to a launch: it waits until nothing half-made would be left behind.
+
+    Once there is a child, Ctrl-C is the child's, whom the terminal tells too; what only we are told
+    is passed on. Without this the launcher would end before its child, and its folder with it.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._first = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take note of a signal, or pass it on."""
+        if self._child is None:
+            self._first = self._first or number
+        elif number != signal.SIGINT:
+            self._child.send_signal(number)
+
+    def end_if_told(self) -> None:
+        """End the launch here, where everything made is taken away again."""
+        if self._first == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._first:
+            raise SystemExit(128 + self._first)
+
+    def belong_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Pass on what comes from now on, and what came while the child was started."""
+        self._child = child
+        if self._first:
+            child.send_signal(self._first)
+
+
 @contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Let a signal end us as Ctrl-C does, so that what was made is taken away."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in FORWARDED}
+def _signals() -> Iterator[_Signals]:
+    made = _Signals()
+    before = {number: signal.signal(number, made) for number in HANDLED}
     try:
-        yield
+        yield made
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -151,34 +179,15 @@ def _ensure_installed(agent: Agent, args: tuple[str, ...], env: Mapping[str, str
         raise InputError("launch.not_installed", f"{program} is not installed", mend=agent.install)
 
 
-def _run(launch: Launch) -> int:
+def _run(launch: Launch, signals: _Signals) -> int:
     """Run the child in our terminal and return its exit code; 128 + N where a signal ended it."""
     env = launch.env
     program = shutil.which(launch.argv[0], path=env.get("PATH")) or launch.argv[0]
+    signals.end_if_told()
     child = subprocess.Popen([program, *launch.argv[1:]], env=env)
-    with _signals_for(child):
-        code = child.wait()
+    signals.belong_to(child)
+    code = child.wait()
     return code if code >= 0 else 128 - code
-
-
-@contextmanager
-def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave Ctrl-C to the child, which the terminal tells too, and pass on what only we are told.
-
-    Without this the launcher would end before its child, and its folder with it.
-    """
-
-    def forward(number: int, _: FrameType | None) -> None:
-        child.send_signal(number)
-
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
-    for number in FORWARDED:
-        before[number] = signal.signal(number, forward)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _narrow(frame: Frame) -> Iterator[str]:
