@@ -9,6 +9,7 @@ import contextlib
 
 from masterplan.core.message import Failed, Started
 from masterplan.dialects import WireRequest
+from masterplan.dialects.carrier import is_sealed_in
 from masterplan.dialects.peek import with_output_cap, with_usage_asked
 from masterplan.gateway.answer import Answer
 from masterplan.gateway.desk import Ask, Desk, Job, heart_of, own_login, tell
@@ -26,6 +27,8 @@ def may_forward(desk: Desk, job: Job) -> bool:
         return False
     if job.state.course.handoff is not None:
         return False
+    if is_sealed_in(job.ask.body):
+        return False  # the client echoes what another protocol's model signed
     return desk.pipe.catalog.is_served(job.card, job.seen.model)
 
 

@@ -15,6 +15,7 @@ from masterplan.gateway.answer import Answer
 from masterplan.gateway.arguments import ArgumentCheck
 from masterplan.gateway.carrier import for_model
 from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
+from masterplan.gateway.fit import fitted
 from masterplan.gateway.spawned import SpawnListener
 from masterplan.gateway.steer import rewrite
 from masterplan.pipe import Flow
@@ -25,13 +26,14 @@ async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> F
     sent, misfit = rewrite(job.state.course, request)
     if misfit:
         job.note(desk, "note", reasons=[misfit])
+    sent, unseen = fitted(sent, job.card, job.ask.dialect, job.spoken)
     sent, losses = for_model(
         sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=job.state.model or None
     )
     flow = await desk.pipe.open(
         job.task, sent, decision=job.decision, card=job.card, login=own_login(job.ask, job.card)
     )
-    flow.losses += losses
+    flow.losses += (*unseen, *losses)
     check = ArgumentCheck(request.tools)
     if job.seen.is_stream:
         more = await _stream(desk, job, (flow, request, check), answer)

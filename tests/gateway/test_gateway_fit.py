@@ -1,0 +1,91 @@
+"""What a model cannot take: refused in the client's dialect, told in words, or cached unasked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gateway_case import MODELS, asking, gateway, path_of
+
+from masterplan.core.message import Media, Message, Reasoning, Request, Text
+from masterplan.core.model import ModelCard
+from masterplan.dialects.carrier import seal
+from masterplan.gateway.fit import fitted
+from masterplan.providers.fake import Reply
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
+READ = {"name": "read", "input_schema": {"type": "object", "properties": {}}}
+
+
+async def test_server_tool_when_the_provider_has_none_then_refused_before_a_byte_leaves(
+    tmp_path: Path,
+) -> None:
+    async with gateway(tmp_path) as case:
+        body = {**asking("anthropic", "gemini"), "tools": [SEARCH]}  # type: ignore[dict-item]
+        got = await case.post("/v1/messages", body)
+        assert got.status == 422
+        error = got.json["error"]
+        assert "built-in tool web_search" in error["message"]  # type: ignore[index]
+        assert case.fake.received == []
+
+
+async def test_server_tool_among_others_when_translated_then_named_as_lost(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as case:
+        body = {**asking("anthropic", "gemini"), "tools": [READ, SEARCH]}  # type: ignore[dict-item]
+        got = await case.post("/v1/messages", body)
+        assert got.status == 200
+        assert "web_search" in got.headers["x-masterplan-losses"]
+
+
+@pytest.mark.parametrize("client", ["openai_chat", "openai_responses", "gemini"])
+async def test_agents_turn_when_it_goes_to_anthropic_then_it_is_cached(
+    tmp_path: Path, client: str
+) -> None:
+    model = MODELS["anthropic"]
+    function = {"name": "read", "parameters": {"type": "object", "properties": {}}}
+    tool: dict[str, object] = {
+        "openai_chat": {"type": "function", "function": function},
+        "openai_responses": {"type": "function", **function},
+        "gemini": {"functionDeclarations": [function]},
+    }[client]
+    async with gateway(tmp_path) as case:
+        body = {**asking(client, model), "tools": [tool]}  # type: ignore[dict-item]
+        got = await case.post(path_of(client, model), body)
+        assert got.status == 200, got.body
+        [received] = case.fake.received
+        last = json.loads(received.body)["messages"][-1]["content"][-1]
+        assert last["cache_control"] == {"type": "ephemeral"}
+
+
+async def test_echo_of_foreign_reasoning_when_the_model_is_the_clients_then_it_is_not_forwarded(
+    tmp_path: Path,
+) -> None:
+    model = MODELS["anthropic"]
+    foreign = Reasoning("hm", "c2ln", "gemini-3.1-pro-preview", dialect="gemini")
+    block = {"type": "thinking", "thinking": "hm", "signature": seal(foreign, has_text=False)}
+    async with gateway(tmp_path, [Reply(text="ok")]) as case:
+        body = asking("anthropic", model)
+        turns = body["messages"]  # type: ignore[index]
+        said = {"role": "assistant", "content": [block, {"type": "text", "text": "so"}]}
+        more = {**body, "messages": [*turns, said, {"role": "user", "content": "on"}]}  # type: ignore[dict-item]
+        got = await case.post("/v1/messages", more)
+        assert got.status == 200, got.body
+        [received] = case.fake.received
+        sent = json.loads(received.body)["messages"][1]["content"]
+        assert [part["type"] for part in sent] == ["text"]
+        assert block["signature"] not in received.body.decode()
+
+
+def test_picture_when_the_model_reads_text_only_then_it_is_told_in_words() -> None:
+    card = ModelCard(
+        "local/small", "local", "small", "small", "local", 8_192, 1_024, frozenset({"code"})
+    )
+    picture = Media("image", "image/png", "AAAA")
+    request = Request("small", (Message("user", (Text("see"), picture)),))
+    sent, losses = fitted(request, card, "anthropic", "openai_chat")
+    assert [type(part) for part in sent.messages[0].parts] == [Text, Text]
+    assert [loss.what for loss in losses] == ["image for a model that reads text only"]
+    seeing = replace(card, abilities=frozenset({"vision"}))
+    assert fitted(request, seeing, "anthropic", "openai_chat") == (request, ())
