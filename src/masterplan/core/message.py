@@ -218,9 +218,13 @@ class PartStarted:
     part: Part
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PartDelta:
-    """More of part ``index``: text, reasoning text, or JSON text of tool arguments."""
+    """More of part ``index``: text, reasoning text, or JSON text of tool arguments.
+
+    Not frozen only because there is one for every piece of every stream, and freezing is most of
+    what making one costs. Nobody changes it.
+    """
 
     index: int
     text: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from masterplan.core.errors import DialectError
-from masterplan.core.message import Failed, Finished, Outcome, StreamEvent
+from masterplan.core.message import Failed, Finished, Outcome, PartDelta, StreamEvent
 from masterplan.core.usage import Usage
 from masterplan.dialects.codec import outcome_of
 from masterplan.dialects.sequence import Sequencer
@@ -80,6 +80,8 @@ class SseStreamReader:
 
     def _checked(self, events: list[StreamEvent]) -> list[StreamEvent]:
         last = events[-1] if events else None
+        if isinstance(last, PartDelta):
+            return events
         if isinstance(last, Failed):
             self.outcome = "provider_error"
         elif isinstance(last, Finished):

@@ -99,6 +99,20 @@ class Sequencer:
         lane.waiting.append(delta)
         return []
 
+    def grown(self, key: Hashable, text: str) -> list[StreamEvent]:
+        """Add text to the newest part where it is this one and is told as it comes, else nothing.
+
+        What nearly every event of a stream is; ``grow`` is for all others.
+        """
+        if not text or len(self._lanes) != 1:
+            return []
+        lane = self._lanes[0]
+        if lane.is_closed or lane.key != key or isinstance(lane.part, ToolCall):
+            return []
+        self.content_chars += len(text)
+        self.has_content = True
+        return [PartDelta(lane.index, text)]
+
     def close(self, key: Hashable) -> list[StreamEvent]:
         """End a part; it can grow no more."""
         lane = self._by_key[key]

@@ -6,7 +6,7 @@ Must not know prices or tokenizers.
 from __future__ import annotations
 
 from masterplan.core.message import Media, Part, Reasoning, Request, Text, ToolCall, ToolResult
-from masterplan.dialects.wire import dump_text
+from masterplan.dialects.wire import dump_json
 
 CHARS_PER_TOKEN = 4
 MEDIA_TOKENS = 1_600
@@ -16,7 +16,7 @@ def estimate_input_tokens(request: Request) -> int:
     """Return about how many tokens a request's input is: four characters a token, at least 1."""
     chars = sum(_chars(part) for message in request.messages for part in message.parts)
     for tool in request.tools:
-        chars += len(tool.name) + len(tool.description) + len(dump_text(tool.parameters))
+        chars += len(tool.name) + len(tool.description) + len(dump_json(tool.parameters))
     return max(chars // CHARS_PER_TOKEN, 1)
 
 
@@ -29,4 +29,4 @@ def _chars(part: Part) -> int:
         return sum(_chars(inner) for inner in part.parts)
     if isinstance(part, Media):
         return MEDIA_TOKENS * CHARS_PER_TOKEN
-    return len(dump_text(part.raw))
+    return len(dump_json(part.raw))

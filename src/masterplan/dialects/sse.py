@@ -7,7 +7,7 @@ events mean.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from masterplan.core.errors import DialectError
@@ -40,18 +40,24 @@ class SseParser:
         self._name = b""
         self._is_first = True
         self._ended_with_cr = False
+        self._is_clean = False
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Return the events whose blank line is now in; raises ``DialectError`` over the cap."""
         return [*self.events(chunk)]
 
-    def events(self, chunk: bytes) -> Iterator[SseEvent]:
-        """Yield what ``feed`` returns, so that events before a mistake are not lost with it."""
-        if self._is_plain(chunk):
-            yield from self._whole(chunk)
-            return
+    def events(self, chunk: bytes) -> Iterable[SseEvent]:
+        """Give what ``feed`` returns one by one: events before a mistake are not lost with it."""
+        if self._is_clean and chunk.endswith(b"\n\n") and len(chunk) <= self._max_bytes:
+            event = _plain(chunk[:-2])  # one whole event, as nearly all chunks are
+            if event is not None:
+                return (event,)
+        return self._lines(chunk)
+
+    def _lines(self, chunk: bytes) -> Iterator[SseEvent]:
         if not chunk:
             return
+        self._is_clean = False
         if self._ended_with_cr:
             # A CR at the end of a chunk already ended its line; an LF behind it is the same end.
             self._ended_with_cr = False
@@ -70,39 +76,12 @@ class SseParser:
                 yield event
         if rest:
             self._hold(rest)
+        self._is_clean = self.is_between_events and not self._ended_with_cr
 
     @property
     def is_between_events(self) -> bool:
         """True where no half-received event is waiting."""
         return not self._pending and not self._data and not self._name
-
-    def _is_plain(self, chunk: bytes) -> bool:
-        """Tell whether a chunk holds whole events and nothing unusual, as nearly all do."""
-        return (
-            chunk.endswith(b"\n\n")
-            and len(chunk) <= self._max_bytes
-            and not (self._is_first or self._ended_with_cr or self._pending)
-            and not (self._data or self._name)
-            and b"\r" not in chunk
-        )
-
-    def _whole(self, chunk: bytes) -> Iterator[SseEvent]:
-        for block in chunk[:-2].split(b"\n\n"):
-            first, _, second = block.partition(b"\n")
-            if second and first.startswith(b"event: "):
-                name, data = first[7:], second
-            else:
-                name, data = b"", block
-            if data.startswith(b"data: ") and b"\n" not in data:
-                yield _event(name, data[6:])
-                continue
-            for line in block.split(b"\n"):
-                event = self._line(line)
-                if event is not None:
-                    yield event
-            event = self._dispatch()
-            if event is not None:
-                yield event
 
     def _hold(self, piece: bytes) -> None:
         self._pending.append(piece)
@@ -140,6 +119,16 @@ class SseParser:
         return _event(name, b"\n".join(data))
 
 
+def _plain(block: bytes) -> SseEvent | None:
+    """Return the event of one line of data, named or not; None for every other form."""
+    name = b""
+    if block.startswith(b"event: "):
+        name, _, block = block[7:].partition(b"\n")
+    if not block.startswith(b"data: ") or b"\n" in block or b"\r" in block or b"\r" in name:
+        return None
+    return _event(name, block[6:])
+
+
 def _event(name: bytes, data: bytes) -> SseEvent:
     try:
         text = data.decode()
@@ -147,4 +136,4 @@ def _event(name: bytes, data: bytes) -> SseEvent:
         raise DialectError(
             "dialect.not_utf8", f"an event of the stream is not UTF-8 ({error.reason})"
         ) from None
-    return SseEvent(name.decode(errors="replace") or "message", text)
+    return SseEvent(name.decode(errors="replace") if name else "message", text)

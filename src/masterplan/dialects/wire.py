@@ -139,10 +139,10 @@ class Node:
             yield Node(item, self, index)
 
     def object(self) -> dict[str, Any]:
-        """Return the value as an object, or raise."""
+        """Return the value as an object of the caller's own, or raise."""
         if not isinstance(self.value, dict):
             self.fail("an object")
-        return dict(self.value)
+        return self.value.copy()
 
     def fields(self) -> Fields:
         """Return the object's fields for reading, or raise."""
@@ -155,7 +155,7 @@ class Fields:
     __slots__ = ("_left", "_node")
 
     def __init__(self, node: Node) -> None:
-        self._left = node.object()
+        self._left: dict[str, Json] = node.object()
         self._node = node
 
     @property
@@ -166,27 +166,42 @@ class Fields:
     def take(self, *names: str) -> Node | None:
         """Return the first of these fields that has a value; all of them count as read."""
         found: Node | None = None
+        left = self._left
         for name in names:
-            value = self._left.pop(name, None)
-            if value is not None and found is None:
-                found = Node(value, self._node, name)
+            if name in left:
+                value = left.pop(name)
+                if value is not None and found is None:
+                    found = Node(value, self._node, name)
         return found
 
     def need(self, *names: str) -> Node:
         """Return a field that must be there, or raise."""
         node = self.take(*names)
-        if node is None:
-            raise DialectError(
-                "dialect.missing",
-                f"`{names[0]}` is missing - at `{self.path}`",
-                where=f"{self.path}.{names[0]}",
-            )
-        return node
+        return self._missing(names[0]) if node is None else node
 
-    def text(self, *names: str) -> str | None:
+    def need_text(self, name: str) -> str:
+        """Return a string that must be there, or raise."""
+        value = self._left.pop(name, None)
+        if isinstance(value, str):
+            return value
+        return self._missing(name) if value is None else Node(value, self._node, name).text()
+
+    def _missing(self, name: str) -> NoReturn:
+        raise DialectError(
+            "dialect.missing",
+            f"`{name}` is missing - at `{self.path}`",
+            where=f"{self.path}.{name}",
+        )
+
+    def text(self, name: str, *others: str) -> str | None:
         """Take an optional string."""
-        node = self.take(*names)
-        return None if node is None else node.text()
+        if others:
+            node = self.take(name, *others)
+            return None if node is None else node.text()
+        value = self._left.pop(name, None)
+        if value is None or isinstance(value, str):
+            return value
+        return Node(value, self._node, name).text()
 
     def integer(self, *names: str) -> int | None:
         """Take an optional whole number."""

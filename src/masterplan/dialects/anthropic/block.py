@@ -57,7 +57,7 @@ def _client_block(node: Node) -> Part | SealedCall:
 def parse_block(node: Node) -> Part:
     """Read one block; a kind that is not known stays as it came."""
     fields = node.fields()
-    kind = fields.need("type").text()
+    kind = fields.need_text("type")
     reader = _READERS.get(kind)
     return reader(fields, node) if reader else Opaque("anthropic", node.value)
 
@@ -83,38 +83,38 @@ def cache_control(cache: Cache) -> Json:
 
 
 def _text(fields: Fields, _: Node) -> Part:
-    text = fields.need("text").text()
+    text = fields.need_text("text")
     cache, extra = take_cache(fields)
     return Text(text, cache, kept("anthropic", {**fields.rest, **extra}))
 
 
 def _image(fields: Fields, node: Node) -> Part:
     source = fields.need("source").fields()
-    kind = source.need("type").text()
+    kind = source.need_text("type")
     cache, extra = take_cache(fields)
     rest = kept("anthropic", {**fields.rest, **extra})
     if kind == "base64":
-        media_type = source.need("media_type").text()
-        data = source.need("data").text()
+        media_type = source.need_text("media_type")
+        data = source.need_text("data")
         return Media("image", media_type, data=data, cache=cache, extra=rest)
     if kind == "url":
-        return Media("image", "image/*", url=source.need("url").text(), cache=cache, extra=rest)
+        return Media("image", "image/*", url=source.need_text("url"), cache=cache, extra=rest)
     return Opaque("anthropic", node.value)
 
 
 def _document(fields: Fields, node: Node) -> Part:
     source = fields.need("source").fields()
-    kind = source.need("type").text()
+    kind = source.need_text("type")
     name = fields.text("title")
     cache, extra = take_cache(fields)
     rest = kept("anthropic", {**fields.rest, **extra})
     if kind == "url":
-        url = source.need("url").text()
+        url = source.need_text("url")
         return Media("document", "application/pdf", None, url, name, cache, rest)
     if kind not in ("base64", "text"):
         return Opaque("anthropic", node.value)
     media_type = source.text("media_type") or "text/plain"
-    data = source.need("data").text()
+    data = source.need_text("data")
     if kind == "text":
         data = base64.b64encode(data.encode("utf-8", "surrogatepass")).decode()
     return Media("document", media_type, data, None, name, cache, rest)
@@ -123,7 +123,7 @@ def _document(fields: Fields, node: Node) -> Part:
 def _thinking(fields: Fields, _: Node) -> Part:
     signature = fields.text("signature") or None
     return Reasoning(
-        fields.need("thinking").text(),
+        fields.need_text("thinking"),
         signature,
         dialect="anthropic",
         extra=kept("anthropic", fields.rest),
@@ -131,11 +131,11 @@ def _thinking(fields: Fields, _: Node) -> Part:
 
 
 def _redacted(fields: Fields, _: Node) -> Part:
-    return Reasoning("", fields.need("data").text(), is_redacted=True, dialect="anthropic")
+    return Reasoning("", fields.need_text("data"), is_redacted=True, dialect="anthropic")
 
 
 def _tool_use(fields: Fields, _: Node) -> Part:
-    call_id, name = fields.need("id").text(), fields.need("name").text()
+    call_id, name = fields.need_text("id"), fields.need_text("name")
     node = fields.take("input")
     arguments = dump_text({} if node is None else node.object())
     cache, extra = take_cache(fields)
@@ -144,7 +144,7 @@ def _tool_use(fields: Fields, _: Node) -> Part:
 
 
 def _tool_result(fields: Fields, _: Node) -> Part:
-    call_id = fields.need("tool_use_id").text()
+    call_id = fields.need_text("tool_use_id")
     is_error = fields.boolean("is_error") or False
     content = fields.take("content")
     cache, extra = take_cache(fields)

@@ -36,7 +36,7 @@ def parse(body: bytes, *, path: str = "") -> Request:
     stop = fields.list("stop_sequences")
     choice = fields.take("tool_choice")
     return Request(
-        model=fields.need("model").text(),
+        model=fields.need_text("model"),
         messages=tuple(turns),
         tools=tuple(_tool(node) for node in fields.list("tools")),
         tool_choice=None if choice is None else _tool_choice(choice),
@@ -77,7 +77,7 @@ def read_thinking(thinking: Node | None, config: Node | None) -> Thought:
     if thinking is not None:
         raw["_thinking"] = thinking.value
         left = thinking.fields()
-        kind = left.need("type").text()
+        kind = left.need_text("type")
         if kind == "disabled":
             effort = "none"
         elif kind == "adaptive":
@@ -102,7 +102,7 @@ def _message(node: Node) -> Message:
 
 def _tool(node: Node) -> Tool:
     fields = node.fields()
-    name = fields.need("name").text()
+    name = fields.need_text("name")
     is_placeholder = name == PLACEHOLDER and fields.boolean("defer_loading")
     if fields.text("type") not in (None, "custom") or is_placeholder:
         return Tool(name, "", None, extra=kept("anthropic", node.object()))
@@ -124,7 +124,7 @@ def _tool_choice(node: Node) -> ToolChoice:
     serial = fields.boolean("disable_parallel_tool_use")
     is_parallel = None if serial is None else not serial
     if kind.value == "tool":
-        return ToolChoice("tool", fields.need("name").text(), is_parallel)
+        return ToolChoice("tool", fields.need_text("name"), is_parallel)
     if kind.value == "auto":
         return ToolChoice("auto", None, is_parallel)
     if kind.value == "any":

@@ -40,7 +40,7 @@ _ROLES: dict[str, Literal["system", "user", "assistant"]] = {
 def parse(body: bytes, *, path: str = "") -> Request:
     """Read the body; raises ``DialectError`` with a JSON path."""
     fields = Node(parse_json(body)).fields()
-    model = fields.need("model").text()
+    model = fields.need_text("model")
     messages = _messages(fields.need("messages"))
     extra: dict[str, Json] = {}
     limit = _limit(fields, extra)
@@ -149,12 +149,12 @@ def read_content(node: Node) -> list[Part]:
 
 def _part(node: Node) -> Part:
     fields = node.fields()
-    kind = fields.need("type").text()
+    kind = fields.need_text("type")
     if kind == "text":
-        return Text(fields.need("text").text(), extra=kept("openai_chat", fields.rest))
+        return Text(fields.need_text("text"), extra=kept("openai_chat", fields.rest))
     if kind == "image_url":
         image = fields.need("image_url").fields()
-        url = image.need("url").text()
+        url = image.need_text("url")
         extra = kept("openai_chat", {**image.rest, **fields.rest})
         media_type, data = split_data_url(url)
         if data is None:
@@ -178,7 +178,7 @@ def read_tool_call(node: Node) -> Part:
     function = fields.need("function").fields()
     return ToolCall(
         fields.text("id") or "",
-        function.need("name").text(),
+        function.need_text("name"),
         function.text("arguments") or "{}",
         signature_of(fields),
         extra=kept("openai_chat", fields.rest),
@@ -197,14 +197,14 @@ def _tool_result(fields: Fields) -> ToolResult:
     content = fields.take("content")
     parts = [] if content is None else read_content(content)
     simple = tuple(part for part in parts if isinstance(part, Text | Media))
-    call_id = fields.need("tool_call_id").text()
+    call_id = fields.need_text("tool_call_id")
     name = fields.text("name")
     return ToolResult(call_id, simple, name=name, extra=kept("openai_chat", fields.rest))
 
 
 def _tool(node: Node) -> Tool:
     fields = node.fields()
-    kind = fields.need("type").text()
+    kind = fields.need_text("type")
     if kind != "function":
         named = node.value.get(kind)
         name = named.get("name") if isinstance(named, dict) else fields.text("name")
@@ -212,7 +212,7 @@ def _tool(node: Node) -> Tool:
     function = fields.need("function").fields()
     parameters = function.take("parameters")
     return Tool(
-        name=function.need("name").text(),
+        name=function.need_text("name"),
         description=function.text("description") or "",
         parameters={"type": "object"} if parameters is None else parameters.object(),
         is_strict=function.boolean("strict") or False,
@@ -231,7 +231,7 @@ def _tool_choice(fields: Fields, extra: dict[str, Json]) -> ToolChoice | None:
         return ToolChoice("none", None, is_parallel)
     if isinstance(node.value, dict) and node.value.get("type") == "function":
         function = node.fields().need("function").fields()
-        return ToolChoice("tool", function.need("name").text(), is_parallel)
+        return ToolChoice("tool", function.need_text("name"), is_parallel)
     if node.value != "auto":
         extra["tool_choice"] = node.value
     return ToolChoice("auto", None, is_parallel)

@@ -162,7 +162,7 @@ class _Writer:
             else:
                 rest += self.parts.content(part, place)
         rest = [*shown, *rest]
-        if not rest and results:
+        if not rest and (results or not message.parts):
             return results
         return [*results, {"role": role, "content": _flat(rest), **own}]
 
@@ -222,7 +222,8 @@ class _Writer:
             part = replace(part, signature=None)
         if part.cache is not None:
             self.losses.add("cache breakpoint", where)
-        return write_call(replace(part, name=wire_name(part.name, "openai_chat")), own)
+        name = wire_name(part.name, "openai_chat")
+        return write_call(part if name == part.name else replace(part, name=name), own)
 
     def _reasoning(self, part: Reasoning, where: str) -> dict[str, Json]:
         self.losses.own(part.extra, where)

@@ -30,6 +30,8 @@ from masterplan.dialects.sequence import Sequencer, checked_stop
 from masterplan.dialects.sse import SseEvent
 from masterplan.dialects.wire import Fields, Node, parse_json
 
+_LONGEST_END = 32
+
 
 class ChatDecoder:
     """Decodes one stream; see ``reading.Decoder``."""
@@ -49,13 +51,13 @@ class ChatDecoder:
 
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one chunk."""
-        if event.data.strip() == "[DONE]":
+        if len(event.data) < _LONGEST_END and event.data.strip() == "[DONE]":
             return self._done()
         raw = parse_json(event.data)
-        if self.served_model is not None and self._stop is None:
-            text = _lone_text(raw)
-            if text is not None:
-                return self._content(text)
+        if self._splitter is None and self._stop is None:
+            grown = self.parts.grown("text", _lone_text(raw))
+            if grown:
+                return grown
         fields = Node(raw).fields()
         error = fields.take("error")
         if error is not None:
@@ -137,10 +139,9 @@ class ChatDecoder:
     def _text(self, key: str, part: Text | Reasoning, text: str) -> list[StreamEvent]:
         if not text:
             return []
-        events: list[StreamEvent] = []
-        if self.parts.last_key != key:
-            events += self.parts.open(key, part)
-        return [*events, *self.parts.grow(key, PartDelta(0, text))]
+        opened = [] if self.parts.last_key == key else self.parts.open(key, part)
+        grown = self.parts.grow(key, PartDelta(0, text))
+        return opened + grown if opened else grown
 
     def _tool_call(self, fields: Fields) -> list[StreamEvent]:
         node = fields.take("index")
@@ -197,21 +198,21 @@ class ChatDecoder:
         return [*events, Finished(stop, self.usage, self._detail)]
 
 
-def _lone_text(raw: Json) -> str | None:
-    """Return the text of a chunk that holds nothing else, as nearly all do."""
+def _lone_text(raw: Json) -> str:
+    """Return the text of a chunk that holds nothing else, as nearly all do; else no text."""
     try:
         (choice,) = raw["choices"]
         delta = choice["delta"]
         text = delta["content"]
         is_lone = raw.get("usage") is None and raw.get("error") is None and not choice["index"]
-        if not is_lone or choice.get("finish_reason") is not None or not isinstance(text, str):
-            return None
+        if not is_lone or choice.get("finish_reason") is not None:
+            return ""
         for name, value in delta.items():
-            if value is not None and name not in ("content", "role"):
-                return None
+            if value is not None and name != "content" and name != "role":
+                return ""
     except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    return text
+        return ""
+    return text if isinstance(text, str) else ""
 
 
 class _Call:

@@ -31,12 +31,12 @@ def parse_content(node: Node) -> list[Part]:
 def read_part(node: Node) -> Part:
     """Read one content part."""
     fields = node.fields()
-    kind = fields.need("type").text()
+    kind = fields.need_text("type")
     if kind in _TEXTS:
-        text = fields.need("text").text()
+        text = fields.need_text("text")
         return Text(text, extra=kept(DIALECT, _said(fields)))
     if kind == "refusal":
-        said = fields.need("refusal").text()
+        said = fields.need_text("refusal")
         return Text(said, extra=kept(DIALECT, {"is_refusal": True, **fields.rest}))
     if kind == "input_image":
         return _image(fields) or Opaque(DIALECT, node.value)

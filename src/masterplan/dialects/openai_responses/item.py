@@ -108,7 +108,7 @@ def with_note(part: Part, name: str, note: Json) -> Part:
 
 
 def _function_call(fields: Fields, item: dict[str, Json], origin: Origin | None) -> list[Part]:
-    name, namespace = fields.need("name").text(), fields.text("namespace")
+    name, namespace = fields.need_text("name"), fields.text("namespace")
     arguments = fields.text("arguments") or "{}"
     call = {"namespace": namespace, "name": name} if namespace else {}
     call_id = fields.text("call_id") or _made(origin, name)
@@ -117,7 +117,7 @@ def _function_call(fields: Fields, item: dict[str, Json], origin: Origin | None)
 
 
 def _custom_call(fields: Fields, item: dict[str, Json], origin: Origin | None) -> list[Part]:
-    name, namespace = fields.need("name").text(), fields.text("namespace")
+    name, namespace = fields.need_text("name"), fields.text("namespace")
     arguments = custom_arguments(fields.text("input") or "")
     call = {"type": "custom_tool_call"}
     if namespace:
@@ -145,7 +145,7 @@ def _custom_output(fields: Fields, item: dict[str, Json], _: Origin | None) -> l
 
 
 def _output(fields: Fields, item: dict[str, Json], call: dict[str, Json]) -> ToolResult:
-    call_id, name = fields.need("call_id").text(), fields.text("name")
+    call_id, name = fields.need_text("call_id"), fields.text("name")
     content = fields.take("output")
     parts = [] if content is None else parse_content(content)
     simple = tuple(part for part in parts if isinstance(part, Text | Media))
