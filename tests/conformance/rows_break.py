@@ -15,6 +15,8 @@ from masterplan.core.message import Failed, Finished, PartDelta, Started
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 
+GATEWAY = "tests/gateway/test_gateway_stream.py::"
+
 
 def empty(provider: Dialect) -> bytes:
     said = stream(provider)
@@ -65,7 +67,11 @@ def begun(provider: Dialect) -> bytes:
     7,
     "200 and then an error, a cut, a broken line; CRLF, comments, split UTF-8",
     "Silence and compression are the transport's.",
-    ("tests/providers/test_provider_call.py",),
+    (
+        GATEWAY + "test_stream_when_the_provider_falls_silent_then_an_error_at_the_limit_"
+        "though_pings_flow",
+        GATEWAY + "test_stream_when_compressed_then_each_event_is_flushed",
+    ),
 )
 def broken(pair: Pair) -> Found:
     provider, client = pair.provider, pair.client
@@ -102,7 +108,7 @@ def committed(pair: Pair) -> Found:
     9,
     "Keep-alive bytes at any event boundary change nothing",
     "That they come within 15 s is the gateway's.",
-    ("tests/gateway",),
+    (GATEWAY + "test_ping_when_the_answer_has_not_begun_then_none_and_later_only_between_events",),
 )
 def pings(pair: Pair) -> Found:
     wanted = [("thought", "hm"), ("text", "so"), called("read", a=1), ("text", "then")]
@@ -150,7 +156,10 @@ def usage(pair: Pair) -> Found:
     12,
     "A client that leaves: what was received until then can be billed",
     "That the provider's connection closes is the gateway's.",
-    ("tests/gateway", "tests/providers/test_provider_call.py"),
+    (
+        GATEWAY
+        + "test_client_when_it_leaves_then_the_provider_is_left_too_and_one_row_says_cancelled",
+    ),
 )
 def left(pair: Pair) -> Found:
     reader = codec(pair.provider).stream_reader()

@@ -105,7 +105,10 @@ def breakpoints(pair: Pair) -> Found:
     30,
     "Beta headers: only the provider's own, never one that belongs to another",
     "Forwarding a client's open list to Anthropic is the gateway's.",
-    ("tests/gateway",),
+    (
+        "tests/gateway/test_gateway_fit.py::"
+        "test_beta_headers_when_the_provider_is_another_then_they_stay_here",
+    ),
 )
 def betas(pair: Pair) -> Found:
     got = ask(pair, body(pair.client, user(pair.client, "hi")))
@@ -222,7 +225,10 @@ def served(pair: Pair) -> Found:
     37,
     "Counting tokens: of the request as it goes to the provider, never less than it is",
     "The calibrated answer to count_tokens is the gateway's.",
-    ("tests/gateway",),
+    (
+        "tests/gateway/test_gateway_question.py::"
+        "test_count_when_asked_then_the_providers_own_or_a_high_estimate_that_says_so",
+    ),
 )
 def count(pair: Pair) -> Found:
     client = pair.client

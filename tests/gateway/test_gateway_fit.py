@@ -89,3 +89,16 @@ def test_picture_when_the_model_reads_text_only_then_it_is_told_in_words() -> No
     assert [loss.what for loss in losses] == ["image for a model that reads text only"]
     seeing = replace(card, abilities=frozenset({"vision"}))
     assert fitted(request, seeing, "anthropic", "openai_chat") == (request, ())
+
+
+async def test_beta_headers_when_the_provider_is_another_then_they_stay_here(
+    tmp_path: Path,
+) -> None:
+    betas = {"anthropic-beta": "context-1m-2025-08-07,unheard-of-2026-01-01"}
+    async with gateway(tmp_path) as case:
+        for model in (MODELS["anthropic"], MODELS["gemini"]):
+            got = await case.post("/v1/messages", asking("anthropic", model), headers=betas)
+            assert got.status == 200, got.body
+        own, other = ({k.lower(): v for k, v in r.headers.items()} for r in case.fake.received)
+        assert own["anthropic-beta"] == betas["anthropic-beta"]
+        assert "anthropic-beta" not in other
