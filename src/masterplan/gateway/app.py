@@ -7,19 +7,18 @@ stops the work done for it. Plain ASGI: a framework's request objects double a r
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import traceback
 from collections.abc import Coroutine, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from masterplan.core.errors import MasterplanError
 from masterplan.core.message import Started
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.gateway.answer import Answer, Send
-from masterplan.gateway.body import GoneError, Receive, read_body
+from masterplan.gateway.body import CONNECTION, GoneError, Receive, read_body
 from masterplan.gateway.count import count_tokens
 from masterplan.gateway.desk import Ask, Desk
 from masterplan.gateway.fault import error_answer, stream_error
@@ -28,6 +27,9 @@ from masterplan.gateway.shelf import list_models, show_model
 from masterplan.gateway.token import Tokens
 from masterplan.gateway.turn import take_turn
 from masterplan.gateway.verdict import tell_route
+
+if TYPE_CHECKING:
+    from masterplan.gateway.protocol import GatewayProtocol
 
 _LOG = logging.getLogger("masterplan.gateway")
 
@@ -128,9 +130,9 @@ class App:
         query = scope["query_string"].decode("latin-1")
         ask = Ask(dialect, entry, path, query, body)
         if verb == "turn":
-            await _while_there(receive, answer, take_turn(self._desk, ask, answer))
+            await _while_there(scope, answer, take_turn(self._desk, ask, answer))
         elif verb == "count":
-            await _while_there(receive, answer, count_tokens(self._desk, ask, answer))
+            await _while_there(scope, answer, count_tokens(self._desk, ask, answer))
         elif verb == "route":
             await answer.whole(200, tell_route(self._desk.pipe, body))
         else:
@@ -203,17 +205,20 @@ def _spoken(found: tuple[Verb, Dialect], entry: Entry) -> Dialect:
     return dialect
 
 
-async def _while_there(receive: Receive, answer: Answer, work: Coroutine[None, None, None]) -> None:
+async def _while_there(
+    scope: Mapping[str, Any], answer: Answer, work: Coroutine[None, None, None]
+) -> None:
     """Do the work as long as the client is there; when it leaves, the work is cancelled."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(receive())
+    connection: GatewayProtocol = scope["extensions"][CONNECTION]
+    task = asyncio.current_task()
+    assert task is not None
+    if connection.is_lost:
+        work.close()
+        raise GoneError
+    connection.on_lost = lambda: answer.is_over or task.cancel()
     try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done() and not answer.is_over:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await work
+    except asyncio.CancelledError:
+        task.uncancel()  # an answer that was begun is cut by the server
     finally:
-        watch.cancel()
-        if not task.done():
-            task.cancel()
+        connection.on_lost = None

@@ -5,14 +5,17 @@ Owns the caps. Must not know what a body means.
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from masterplan.gateway.guard import RefusedError
+from masterplan.providers.patience import Patience
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+CONNECTION = "masterplan.connection"
+"""The extension of a request's scope that holds the connection it came by."""
 
 
 @dataclass(frozen=True)
@@ -34,42 +37,32 @@ async def read_body(receive: Receive, headers: Mapping[str, str], caps: Caps) ->
     stated = headers.get("content-length", "")
     if stated.isdigit() and int(stated) > caps.body_bytes:
         raise _too_large(caps)
-    message = await _first(receive, caps)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return _bounded(body, caps)
-    pieces = [body]
-    size = len(body)
+    patience = Patience()
     try:
-        async with asyncio.timeout(caps.body_s):
-            while message.get("more_body", False):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise GoneError
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > caps.body_bytes:
-                    raise _too_large(caps)
+        pieces = await _pieces(receive, caps, patience)
     except TimeoutError:
         raise _too_slow(caps) from None
-    return b"".join(pieces)
+    finally:
+        patience.stop()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _first(receive: Receive, caps: Caps) -> Mapping[str, Any]:
-    try:
-        async with asyncio.timeout(caps.body_s):
-            message = await receive()
-    except TimeoutError:
-        raise _too_slow(caps) from None
-    if message["type"] == "http.disconnect":
-        raise GoneError
-    return message
-
-
-def _bounded(body: bytes, caps: Caps) -> bytes:
-    if len(body) > caps.body_bytes:
-        raise _too_large(caps)
-    return body
+async def _pieces(receive: Receive, caps: Caps, patience: Patience) -> list[bytes]:
+    end = time.monotonic() + caps.body_s
+    pieces: list[bytes] = []
+    size = 0
+    limit_s = caps.body_s
+    while True:
+        message = await patience.bound(receive(), limit_s)
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > caps.body_bytes:
+            raise _too_large(caps)
+        if not message.get("more_body", False):
+            return pieces
+        limit_s = end - time.monotonic()
 
 
 def _too_large(caps: Caps) -> RefusedError:

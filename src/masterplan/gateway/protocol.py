@@ -7,8 +7,11 @@ connection. Must not know routes or tokens.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from masterplan.gateway.body import CONNECTION
 
 HEAD_S = 10.0
 """Seconds a client has for the head of a request, and to begin its first one."""
@@ -19,6 +22,9 @@ HEAD_BYTES = 64 * 1024
 class GatewayProtocol(HttpToolsProtocol):
     """One client connection."""
 
+    is_lost = False
+    on_lost: Callable[[], object] | None = None
+    """What is told when the client leaves while its request is being answered."""
     _is_in_head = True
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
@@ -29,8 +35,11 @@ class GatewayProtocol(HttpToolsProtocol):
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and tell whoever works for this client."""
         self._stop_waiting()
+        self.is_lost = True
+        if self.on_lost is not None:
+            self.on_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -58,6 +67,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(400, b"only paths are served here")
             return
         super().on_headers_complete()
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         """Pass a body on, unless its request was refused."""
