@@ -22,6 +22,7 @@ never a traceback. This module must not know which room raises which error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -118,7 +119,8 @@ class ProviderError(MasterplanError):
     """A provider refused, failed, or could not be reached.
 
     ``status`` is the HTTP status, or ``None`` where none arrived. ``body`` keeps the provider's
-    own wording. ``is_ambiguous`` says that the request was fully sent and may have been executed.
+    own wording and ``headers`` what of its answer's head a client may be told (lower case).
+    ``is_ambiguous`` says that the request was fully sent and may have been executed.
     """
 
     status: int | None = None
@@ -126,6 +128,7 @@ class ProviderError(MasterplanError):
     body: str = ""
     retry_after_s: float | None = None
     is_ambiguous: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     exit_code = 4
 

@@ -20,6 +20,7 @@ from masterplan.gateway.carrier import Carriers
 from masterplan.gateway.guard import Entry
 from masterplan.gateway.lanebook import LaneBook, LaneState
 from masterplan.gateway.lanelog import LaneLog
+from masterplan.gateway.pin import Pin
 from masterplan.gateway.wish import Wish
 from masterplan.pipe import Flow, Pipe
 from masterplan.providers import Secret
@@ -32,19 +33,23 @@ _SIGNS: dict[Dialect, bytes] = {
     "gemini": b": keep-alive\n\n",
 }
 """What fills a silence on a stream: the dialect's own ping, or a comment."""
+OWN_LOGIN: tuple[Dialect, str] = ("anthropic", "anthropic")
+"""Whose own login is passed on: clients of this dialect, to this provider alone."""
+
 _SHOWN_LOSSES = 8
 _HEADER_CHARS = 1_000
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What all turns share."""
+    """What all turns share; a ``pin`` makes them all one build's."""
 
     pipe: Pipe
     lanes: LaneBook
     log: LaneLog
     caps: Caps = field(default_factory=Caps)
     carriers: Carriers = field(default_factory=Carriers)
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,6 @@ def tell(answer: Answer, flow: Flow, more: Iterable[Loss] = ()) -> None:
 
 def own_login(ask: Ask, card: ModelCard) -> Secret | None:
     """Return the client's own login, for the one provider whose client it is."""
-    if ask.dialect == "anthropic" and card.provider == "anthropic" and ask.entry.credential:
+    if (ask.dialect, card.provider) == OWN_LOGIN and ask.entry.credential:
         return Secret(ask.entry.credential, is_login=True)
     return None

@@ -15,7 +15,7 @@ from masterplan.core.model import Dialect, ModelCard
 from masterplan.dialects import codec
 from masterplan.dialects.peek import Peek, peek
 from masterplan.gateway.answer import Answer
-from masterplan.gateway.desk import Ask, Desk, Job
+from masterplan.gateway.desk import OWN_LOGIN, Ask, Desk, Job
 from masterplan.gateway.fault import error_answer, stream_error
 from masterplan.gateway.forward import forward, may_forward
 from masterplan.gateway.kin import stay
@@ -28,27 +28,49 @@ from masterplan.pipe import Flow
 from masterplan.providers import may_fail_over
 from masterplan.routing.lane import Lane, find_lane, plan_mode
 
+IN_STREAM: tuple[Dialect, str] = ("openai_responses", "provider.context_overflow")
+"""What clients of this dialect look for inside the stream: they compact by nothing else."""
+
 STEERED = ("main", "build", "subagent")
 """The lanes whose work shows in their conversation how it goes."""
 
 
 async def take_turn(desk: Desk, ask: Ask, answer: Answer) -> None:
     """Answer one model request; every failure is told in the client's dialect."""
-    spoken: Dialect | None = None
+    job: Job | None = None
     try:
         job = await understand(desk, ask)
-        spoken = job.spoken
         job, request = await _steered(desk, job)
-        spoken = job.spoken
         flow = await _carried(desk, job, request, answer)
         _learn(job, flow)
+        if desk.pin is not None:
+            desk.pin.answered(job.lane)
     except MasterplanError as error:
-        if answer.has_started:
-            begun = Started("", "")
-            await answer.end(stream_error(ask.dialect, error.code, str(error), begun))
-            return
-        status, body, headers = error_answer(error, ask.dialect, provider_dialect=spoken)
-        await answer.whole(status, body, headers)
+        if desk.pin is not None:
+            desk.pin.failed(error, job and job.lane)
+        await _tell(desk, ask, answer, error, is_stream=job is not None and job.seen.is_stream)
+
+
+async def _tell(
+    desk: Desk, ask: Ask, answer: Answer, error: MasterplanError, *, is_stream: bool
+) -> None:
+    begun = Started("resp_failed", "")
+    if answer.has_started:
+        await answer.end(stream_error(ask.dialect, error.code, str(error), begun))
+        return
+    provider = error.provider if isinstance(error, ProviderError) else ""
+    is_own_login = bool(ask.entry.credential) and (ask.dialect, provider) == OWN_LOGIN
+    status, body, headers = error_answer(
+        error,
+        ask.dialect,
+        provider_dialect=desk.pipe.caller.dialect(provider) if provider else None,
+        is_own_login=is_own_login,
+    )
+    if is_stream and (ask.dialect, error.code) == IN_STREAM:
+        await answer.begin(200, headers)
+        await answer.end(stream_error(ask.dialect, error.code, error.message, begun))
+        return
+    await answer.whole(status, body, headers)
 
 
 async def understand(desk: Desk, ask: Ask) -> Job:
@@ -59,15 +81,18 @@ async def understand(desk: Desk, ask: Ask) -> Job:
     state = desk.lanes.state(lane, seen)
     wish = read_wish(seen.model, pipe.policy, pipe.catalog)
     task = task_of(wish, seen, lane, ask.body)
+    before, pin = state.decision, desk.pin
     override = ask.entry.headers.get("x-masterplan-override", "")
-    if override:
+    if pin is not None:
+        task = pin.task_of(lane, task)
+    elif override:
         task = replace(task, labels={"override": override[:200]})
-    before = state.decision
-    decision = desk.lanes.decide(state, task, seen, lambda: prompt_of(seen))
-    if wish.is_open and decision is not before:
+    held = pin.decision if pin is not None and pin.holds(lane) else None
+    decision = held or desk.lanes.decide(state, task, seen, lambda: prompt_of(seen))
+    if held is None and wish.is_open and decision is not before:
         parent = desk.lanes.parent(lane)
         decision = await stay(pipe, lane, parent, decision)
-        state.decision = decision
+    state.decision = decision
     card = pipe.catalog.card(decision.model)
     spoken = await pipe.speaks(card)
     job = Job(ask, seen, lane, state, wish, task, decision, card, spoken)
@@ -92,7 +117,8 @@ def _lane(desk: Desk, ask: Ask, seen: Peek) -> Lane:
 
 async def _steered(desk: Desk, job: Job) -> tuple[Job, Request | None]:
     """Let the lane's evidence change who goes on, where the choice is the policy's."""
-    if not job.wish.is_open or job.lane.name not in STEERED:
+    is_pinned = desk.pin is not None and desk.pin.holds(job.lane)
+    if is_pinned or not job.wish.is_open or job.lane.name not in STEERED:
         return job, None
     course = job.state.course
     found = look(course, job.seen, job.decision)

@@ -227,7 +227,9 @@ class Exchange:
             )
         if answer.status >= 400:
             body = await answer.read(self._limits.error_bytes)
-            raise self.plan.codec.parse_error(answer.status, answer.headers, body)
+            error = self.plan.codec.parse_error(answer.status, answer.headers, body)
+            error.headers = forwarded(answer.headers)
+            raise error
         if answer.status != 200 or answer.media_type != media_type:
             found = answer.media_type or "nothing"
             raise ProviderError(

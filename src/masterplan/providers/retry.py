@@ -43,6 +43,7 @@ _SET_UP_CODES = frozenset(
         "models.engine_failed",
     }
 )
+_ELSEWHERE = _SET_UP_CODES | {"provider.forbidden", "provider.not_found", "provider.redirect"}
 _FINAL_CODES = _SET_UP_CODES | {
     "provider.forbidden",
     "provider.invalid_request",
@@ -94,8 +95,11 @@ def is_final(error: ProviderError) -> bool:
 
 
 def may_fail_over(error: ProviderError) -> bool:
-    """Tell whether another provider of the same model may be asked: the published table's row."""
-    return not error.is_ambiguous and not is_final(error)
+    """Tell whether another provider of the same model may be asked, where the policy names one.
+
+    A fault of the request is met there too; one of an account, a key or an address is not.
+    """
+    return not error.is_ambiguous and (not is_final(error) or error.code in _ELSEWHERE)
 
 
 def is_of_set_up(error: ProviderError) -> bool:
