@@ -13,6 +13,7 @@ from masterplan.core.message import Message, Text
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.dialects.caching import with_breakpoints
+from masterplan.dialects.gate import with_headers
 from masterplan.dialects.size import estimate_input_tokens
 
 Json = Any
@@ -117,6 +118,10 @@ def betas(pair: Pair) -> Found:
         {"anthropic-version"} if pair.provider == "anthropic" else set()
     )
     assert "beta=" not in got.wire.path
+    told = with_headers(got.request, pair.client, {"x-beta": "a"})
+    wire, losses = codec(pair.provider).write_request(told)
+    assert ("x-beta" in wire.headers) == (pair.client == pair.provider != "gemini")
+    assert losses == got.losses
     return names_of(got.losses)
 
 

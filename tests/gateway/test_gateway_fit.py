@@ -96,9 +96,10 @@ async def test_beta_headers_when_the_provider_is_another_then_they_stay_here(
 ) -> None:
     betas = {"anthropic-beta": "context-1m-2025-08-07,unheard-of-2026-01-01"}
     async with gateway(tmp_path) as case:
-        for model in (MODELS["anthropic"], MODELS["gemini"]):
+        for model in (MODELS["anthropic"], "masterplan/builder", MODELS["gemini"]):
             got = await case.post("/v1/messages", asking("anthropic", model), headers=betas)
             assert got.status == 200, got.body
-        own, other = ({k.lower(): v for k, v in r.headers.items()} for r in case.fake.received)
-        assert own["anthropic-beta"] == betas["anthropic-beta"]
+        forwarded, translated, other = (received.headers for received in case.fake.received)
+        assert forwarded["anthropic-beta"] == betas["anthropic-beta"]
+        assert translated["anthropic-beta"] == betas["anthropic-beta"]
         assert "anthropic-beta" not in other

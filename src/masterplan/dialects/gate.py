@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import replace
 
 from masterplan.core.message import (
@@ -77,6 +78,15 @@ def built_in(tool: Tool, losses: Losses, where: str) -> dict[str, Json] | None:
     if own is None and tool.name != PLACEHOLDER:
         losses.add(f"built-in tool {tool.name}", where)
     return own
+
+
+def with_headers(request: Request, dialect: Dialect, headers: Mapping[str, str]) -> Request:
+    """Return the request with what its client said beside the body, for its own dialect alone.
+
+    Fields of a body and the headers that switch them on travel together or not at all.
+    """
+    own = {**request.extra.get(dialect, {}), "_headers": dict(headers)}
+    return replace(request, extra={**request.extra, dialect: own})
 
 
 def note_foreign(part: Opaque, losses: Losses, where: str) -> None:

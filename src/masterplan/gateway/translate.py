@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from masterplan.core.message import Failed, Loss, Request
 from masterplan.dialects import codec
+from masterplan.dialects.gate import with_headers
 from masterplan.gateway.answer import Answer
 from masterplan.gateway.arguments import ArgumentCheck
 from masterplan.gateway.carrier import for_model
 from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
 from masterplan.gateway.fit import fitted
+from masterplan.gateway.forward import passed_on
 from masterplan.gateway.spawned import SpawnListener
 from masterplan.gateway.steer import rewrite
 from masterplan.pipe import Flow
@@ -26,6 +28,8 @@ async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> F
     sent, misfit = rewrite(job.state.course, request)
     if misfit:
         job.note(desk, "note", reasons=[misfit])
+    if job.spoken == job.ask.dialect:
+        sent = with_headers(sent, job.spoken, passed_on(job.ask))
     sent, unseen = fitted(sent, job.card, job.ask.dialect, job.spoken)
     sent, losses = for_model(
         sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=job.state.model or None

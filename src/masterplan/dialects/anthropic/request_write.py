@@ -40,6 +40,7 @@ def write(request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
     writer = _Writer(request)
     body = writer.body()
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
+    headers |= writer.losses.notes(request.extra).get("headers", {})
     wire = WireRequest("/v1/messages", headers, dump_json(body), request.is_stream)
     return wire, writer.losses.as_tuple()
 

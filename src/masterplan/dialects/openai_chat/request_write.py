@@ -41,6 +41,7 @@ def write(request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
     """Return the bytes for a provider and what they could not carry."""
     writer = _Writer(request)
     headers = {"content-type": "application/json"}
+    headers |= writer.losses.notes(request.extra).get("headers", {})
     body = dump_json(writer.body())
     wire = WireRequest("/chat/completions", headers, body, request.is_stream)
     return wire, writer.losses.as_tuple()

@@ -35,7 +35,7 @@ LEAST_OUTPUT_TOKENS = 16
 def write(request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
     """Return the bytes for a provider and what they could not carry."""
     writer = _Writer(request)
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **writer.notes.get("headers", {})}
     wire = WireRequest("/responses", headers, dump_json(writer.body()), request.is_stream)
     return wire, writer.losses.as_tuple()
 
