@@ -47,8 +47,9 @@ unit: setup clients
 fix: setup  ## Format and mend what can be mended
 	$(BIN)/ruff check --fix $(LINTED); $(BIN)/ruff format $(LINTED)
 
-docs: setup  ## Write docs/cli.md anew from the commands' help
+docs: setup  ## Write docs/cli.md and docs/conformance.md anew
 	$(BIN)/python scripts/cli_docs.py
+	$(BIN)/python scripts/conformance.py
 
 lock: setup  ## Write requirements/dev.lock anew
 	bash scripts/lock.sh
