@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from masterplan.core.errors import DialectError
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_LF, _CR = b"\n\r"  # as numbers: looking for bytes in bytes is several times as slow
 _BOM = b"\xef\xbb\xbf"
 
 
-class SseEvent(NamedTuple):
-    """One dispatched event: its name (``message`` if none was given) and its data."""
+@dataclass(slots=True)
+class SseEvent:
+    """One dispatched event: its name (``message`` if none was given) and its data.
+
+    Not frozen only because freezing is most of what making one costs. Nobody changes it.
+    """
 
     name: str
     data: str
@@ -63,7 +68,7 @@ class SseParser:
             self._ended_with_cr = False
             if chunk.startswith(b"\n"):
                 chunk = chunk[1:]
-        if b"\n" not in chunk and b"\r" not in chunk:
+        if _LF not in chunk and _CR not in chunk:
             self._hold(chunk)
             return
         self._ended_with_cr = chunk.endswith(b"\r")
@@ -124,7 +129,7 @@ def _plain(block: bytes) -> SseEvent | None:
     name = b""
     if block.startswith(b"event: "):
         name, _, block = block[7:].partition(b"\n")
-    if not block.startswith(b"data: ") or b"\n" in block or b"\r" in block or b"\r" in name:
+    if not block.startswith(b"data: ") or _LF in block or _CR in block or _CR in name:
         return None
     return _event(name, block[6:])
 
