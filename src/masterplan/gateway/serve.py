@@ -92,55 +92,65 @@ async def _serve(start: Start, ready: Callable[[Ready], None]) -> None:
 @asynccontextmanager
 async def serving(start: Start) -> AsyncIterator[Ready]:
     """Serve in this loop until the block ends; the address is answered by then."""
-    try:
-        import uvicorn
+    ensure_extra()
+    from masterplan.gateway.app import App
+    from masterplan.gateway.desk import Desk
+    from masterplan.gateway.guard import Guard
+    from masterplan.gateway.lanebook import LaneBook
+    from masterplan.gateway.lanelog import LOG_FILE, LaneLog
+    from masterplan.gateway.token import Tokens
 
-        from masterplan.gateway.app import App
-        from masterplan.gateway.desk import Desk
-        from masterplan.gateway.guard import Guard
-        from masterplan.gateway.lanebook import LaneBook
-        from masterplan.gateway.lanelog import LOG_FILE, LaneLog
-        from masterplan.gateway.protocol import GatewayProtocol
-        from masterplan.gateway.token import Tokens
-    except ModuleNotFoundError:
-        raise _no_extra() from None
     tokens = Tokens(start.token_path)
-    listening = _bound(start.port)
+    listening = bound(start.port)
     port = listening.getsockname()[1]
     opened = open_pipe(start.policy, start.environ, limits=start.limits)
     async with opened as bare, _grouped(bare.ledger) as books:
         pipe = replace(bare, books=books)
         log = LaneLog(state_dir(start.environ) / LOG_FILE)
         desk = Desk(pipe, LaneBook(pipe.router), log, start.caps)
-        app = App(desk, Guard.on(tokens, port))
-        config = uvicorn.Config(
-            app,
-            http=GatewayProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
-        server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-        running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            while not server.started:
-                if running.done():
-                    running.result()
-                await asyncio.sleep(0.001)
-            address = Address(f"http://127.0.0.1:{port}", tokens.own)
-            yield Ready(address, start.token_path, tokens.is_new)
+            async with answering(App(desk, Guard.on(tokens, port)), listening):
+                address = Address(f"http://127.0.0.1:{port}", tokens.own)
+                yield Ready(address, start.token_path, tokens.is_new)
         finally:
-            server.should_exit = True
-            await running
-            await _idle(app)
             log.flush()
+
+
+@asynccontextmanager
+async def answering(
+    app: App, listening: socket.socket, *, drain_s: int = DRAIN_S
+) -> AsyncIterator[None]:
+    """Answer on a bound socket until the block ends; ``ensure_extra`` was called before."""
+    import uvicorn
+
+    from masterplan.gateway.protocol import GatewayProtocol
+
+    config = uvicorn.Config(
+        app,
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=drain_s,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started:
+            if running.done():
+                running.result()
+            await asyncio.sleep(0.001)
+        yield
+    finally:
+        server.should_exit = True
+        await running
+        await _idle(app)
 
 
 async def _idle(app: App) -> None:
@@ -160,7 +170,8 @@ async def _grouped(ledger: Ledger) -> AsyncIterator[Group]:
         await group.close()
 
 
-def _bound(port: int) -> socket.socket:
+def bound(port: int) -> socket.socket:
+    """Return a socket on a loopback port (0: any free one); InputError where it is taken."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -205,6 +216,16 @@ def find_running(environ: Mapping[str, str], policy: Policy) -> Address | None:
     if is_gone(str(note.get("owner"))) or note.get("policy") != policy.hash:
         return None
     return Address(str(note["base_url"]), token)
+
+
+def ensure_extra() -> None:
+    """Raise InputError naming the extra where the server is not installed."""
+    try:
+        import httptools  # noqa: F401
+        import msgspec  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError:
+        raise _no_extra() from None
 
 
 def _no_extra() -> InputError:

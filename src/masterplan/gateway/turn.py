@@ -47,7 +47,7 @@ async def take_turn(desk: Desk, ask: Ask, answer: Answer) -> None:
             desk.pin.answered(job.lane)
     except MasterplanError as error:
         if desk.pin is not None:
-            desk.pin.failed(error, job and job.lane)
+            desk.pin.failed(error, None if job is None else job.lane)
         await _tell(desk, ask, answer, error, is_stream=job is not None and job.seen.is_stream)
 
 

@@ -62,6 +62,8 @@ class Flow:
     card: ModelCard
     notes: tuple[str, ...]
     losses: list[Loss]
+    served_model: str = field(default="", init=False)
+    """Who answered, as the provider says; empty before the answer began."""
     _pipe: Pipe
     _task: Task
     _bill: Bill
@@ -134,6 +136,7 @@ class Flow:
 
     def _ensure_served(self, served: str) -> None:
         pipe, card = self._pipe, self.card
+        self.served_model = served
         if not served or pipe.catalog.is_served(card, served):
             return
         verdict = pipe.router.check_substitution(self.decision, served, self._task)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -18,9 +18,11 @@ from pydantic import TypeAdapter
 from masterplan.core.decision import Decision
 from masterplan.core.errors import BudgetError, BuildError, GuardError
 from masterplan.core.message import Request
+from masterplan.core.model import ModelCard
 from masterplan.core.money import format_usd, parse_usd
 from masterplan.core.task import Task
-from masterplan.pipe import Reply
+from masterplan.pipe import Flow, Reply
+from masterplan.providers import RawCall, Secret
 from masterplan.spec import Module, Slice, stubs
 from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.context import Context, granted
@@ -114,7 +116,10 @@ async def make_try(
     async def build() -> TryResult:
         await _ensure_budget(context, module)
         tree = await context.trees.lay(module.id, {**overlay, **current}, granted(context.spec))
-        assignment = assign(slice_, asked, current, read, tree)
+        site = context.site
+        assignment = replace(
+            assign(slice_, asked, current, read, tree), cage=site.cage, tool_dirs=site.tool_dirs
+        )
         return await _Builder(context, module, asked).build(assignment, task, overlay)
 
     return await context.journal.step(f"try {module.id} {asked.number}", inputs, build, _RESULT)
@@ -182,13 +187,11 @@ class _Builder:
             refusals.append(error.message)
         files, outside = await self._read(assignment, proposal, overlay)
         refusals += outside
-        replies = self._pipe.replies
-        known = [name for reply in replies for name in reply.attempts]
         return TryResult(
             files=files,
             cannot_meet=proposal.cannot_meet,
-            attempts=tuple(dict.fromkeys([*known, *proposal.attempts])),
-            served_model=replies[-1].response.model if replies else "",
+            attempts=tuple(dict.fromkeys([*self._pipe.attempts, *proposal.attempts])),
+            served_model=self._pipe.served_by(self._asked.decision),
             seconds=round(time.monotonic() - started, 3),
             refusals=tuple(refusals),
             given=dict(assignment.current),
@@ -219,24 +222,67 @@ class _Builder:
 
 @dataclass(frozen=True)
 class CountingPipe(JournalingPipe):
-    """A journaling pipe that stops a builder which asks more often than its module may."""
+    """A journaling pipe that stops a builder which asks more often than its module may.
+
+    ``flows`` are the answers of builders that take them as they come: they are not journaled, for
+    an agent never asks the same again.
+    """
 
     turns: int = 0
+    flows: list[Flow] = field(default_factory=list)
 
     @staticmethod
     def within(pipe: JournalingPipe, turns: int) -> CountingPipe:
         """Allow at most ``turns`` calls through a pipe."""
         return CountingPipe(**vars(pipe), turns=turns)
 
+    @property
+    def attempts(self) -> list[str]:
+        """The ledger's ids of all attempts so far."""
+        made: list[Reply | Flow] = [*self.replies, *self.flows]
+        return [name for one in made for name in one.attempts]
+
+    def served_by(self, decision: Decision) -> str:
+        """Return who answered last on a rung, as the provider says; empty where nobody did."""
+        if self.replies:
+            return self.replies[-1].response.model
+        own = [flow for flow in self.flows if flow.decision.model == decision.model]
+        return next((flow.served_model for flow in reversed(own) if flow.served_model), "")
+
     async def call(
         self, task: Task, request: Request, *, decision: Decision | None = None
     ) -> Reply:
         """Send a request unless the module's turns are used up; that is a BudgetError."""
-        if len(self.replies) >= self.turns:
+        self._ensure_turn(task)
+        return await super().call(task, request, decision=decision)
+
+    async def open(
+        self,
+        task: Task,
+        request: Request,
+        *,
+        decision: Decision | None = None,
+        card: ModelCard | None = None,
+        login: Secret | None = None,
+    ) -> Flow:
+        """Open a flow as ``Pipe.open`` does; it is one of the module's turns."""
+        self._ensure_turn(task)
+        flow = await super().open(task, request, decision=decision, card=card, login=login)
+        self.flows.append(flow)
+        return flow
+
+    async def open_raw(self, task: Task, raw: RawCall, *, decision: Decision) -> Flow:
+        """Open a raw flow as ``Pipe.open_raw`` does; it is one of the module's turns."""
+        self._ensure_turn(task)
+        flow = await super().open_raw(task, raw, decision=decision)
+        self.flows.append(flow)
+        return flow
+
+    def _ensure_turn(self, task: Task) -> None:
+        if len(self.replies) + len(self.flows) >= self.turns:
             raise BudgetError(
                 "budget.turns",
                 f"module {task.module} has used its turns",
                 where=f"module {task.module}",
                 mend=f"raise budget.turns of the module {_RAISED}",
             )
-        return await super().call(task, request, decision=decision)

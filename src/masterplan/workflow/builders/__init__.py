@@ -15,6 +15,7 @@ from typing import Protocol
 from masterplan.core.decision import Decision
 from masterplan.core.task import Task
 from masterplan.pipe import Pipe
+from masterplan.sandbox import Cage
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Assignment:
     ``current`` holds the texts of those paths as they stand (stubs, files to modify, the previous
     try), ``read`` the only other files shown. ``failure_report`` is the raw output of the failed
     check with the builder's own diff, empty on the first try. ``tree`` is the worktree on disk
-    for builders that work in place; the engine reads back only ``writable`` from it.
+    for builders that work in place; the engine reads back only ``writable`` from it. ``cage`` is
+    what such a builder runs programs in, with the project's own tools of ``tool_dirs``.
     """
 
     module: str
@@ -36,6 +38,8 @@ class Assignment:
     failure_report: str = ""
     tree: Path | None = None
     try_number: int = 1
+    cage: Cage | None = None
+    tool_dirs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Proposal:
 class Builder(Protocol):
     """Turns an assignment into a proposal, with every model call through ``pipe``.
 
-    ``decision`` is the rung the engine chose: pass it to ``pipe.call`` unchanged.
+    ``decision`` is the rung the engine chose: pass it to ``pipe.call`` (or ``open``) unchanged.
     """
 
     name: str
