@@ -25,8 +25,8 @@ class Answer:
         self._send = send
         self.has_started = False
         self.is_over = False
-        self.stuck_since: float | None = None
-        """Since when a write waits for the client to read, by the loop's clock."""
+        self.is_stuck = False
+        """True while a write waits for the client to read."""
         self.extra: dict[str, str] = {}
         """Headers of the gateway's own, sent with whatever answer it becomes."""
 
@@ -46,9 +46,9 @@ class Answer:
     async def write(self, data: bytes) -> None:
         """Send more of the body."""
         if data:
-            self.stuck_since = asyncio.get_running_loop().time()
+            self.is_stuck = True
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            self.stuck_since = None
+            self.is_stuck = False
 
     async def end(self, data: bytes = b"") -> None:
         """Send the rest of the body; nothing comes after it."""
@@ -72,15 +72,10 @@ def _clean(value: str) -> bytes:
 
 
 class Heart:
-    """Fills a silence with a sign of life, and gives up on a client that does not read.
+    """Fills a silence with a sign of life. ``beat`` is called whenever something was sent."""
 
-    ``beat`` is called whenever something was sent; ``on_stuck`` when a write waits too long.
-    """
-
-    def __init__(
-        self, answer: Answer, sign: bytes, caps: Caps, on_stuck: Callable[[], object]
-    ) -> None:
-        self._answer, self._sign, self._caps, self._on_stuck = answer, sign, caps, on_stuck
+    def __init__(self, answer: Answer, sign: bytes, caps: Caps) -> None:
+        self._answer, self._sign, self._caps = answer, sign, caps
         self._timer: asyncio.TimerHandle | None = None
         self._pings: set[asyncio.Task[None]] = set()
         self._is_silent = True
@@ -103,12 +98,7 @@ class Heart:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        stuck = self._answer.stuck_since
-        if stuck is not None:
-            if loop.time() - stuck > self._caps.write_s:
-                self._on_stuck()
-                return
-        elif self._is_silent:
+        if self._is_silent and not self._answer.is_stuck:
             ping = loop.create_task(self._answer.write(self._sign))
             self._pings.add(ping)
             ping.add_done_callback(self._pings.discard)

@@ -18,7 +18,7 @@ from masterplan.core.message import Started
 from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.gateway.answer import Answer, Send
-from masterplan.gateway.body import CONNECTION, GoneError, Receive, read_body
+from masterplan.gateway.body import CONNECTION, Caps, GoneError, Receive, read_body
 from masterplan.gateway.count import count_tokens
 from masterplan.gateway.desk import Ask, Desk
 from masterplan.gateway.fault import error_answer, stream_error
@@ -71,6 +71,19 @@ class App:
     def __init__(self, desk: Desk, guard: Guard) -> None:
         self._desk, self._guard = desk, guard
         self.working = 0
+        self._turns: set[asyncio.Task[object]] = set()
+        self._is_ending = False
+
+    @property
+    def caps(self) -> Caps:
+        """What a client may take."""
+        return self._desk.caps
+
+    def end_all(self) -> None:
+        """End every answer that is being made, and each that is still to begin, with an error."""
+        self._is_ending = True
+        for task in [*self._turns]:
+            task.cancel()
 
     @property
     def tokens(self) -> Tokens:
@@ -99,6 +112,9 @@ class App:
                 status, body, headers = error_answer(error, dialect)
                 close = {"connection": "close"} if status in (408, 413) else {}
                 await answer.whole(status, body, {**headers, **close})
+            elif not answer.is_over:
+                begun = Started("resp_failed", "")
+                await answer.end(stream_error(dialect, error.code, error.message, begun))
         except Exception as error:  # noqa: BLE001 - the door: logged by place, never shown
             await _told_internal(error, answer, dialect)
         finally:
@@ -130,13 +146,35 @@ class App:
         query = scope["query_string"].decode("latin-1")
         ask = Ask(dialect, entry, path, query, body)
         if verb == "turn":
-            await _while_there(scope, answer, take_turn(self._desk, ask, answer))
+            await self._while_there(scope, answer, take_turn(self._desk, ask, answer))
         elif verb == "count":
-            await _while_there(scope, answer, count_tokens(self._desk, ask, answer))
+            await self._while_there(scope, answer, count_tokens(self._desk, ask, answer))
         elif verb == "route":
             await answer.whole(200, tell_route(self._desk.pipe, body))
         else:
             await self._lend(entry, answer)
+
+    async def _while_there(
+        self, scope: Mapping[str, Any], answer: Answer, work: Coroutine[None, None, None]
+    ) -> None:
+        """Do the work as long as client and server are there; when one leaves, it is cancelled."""
+        connection: GatewayProtocol = scope["extensions"][CONNECTION]
+        task = asyncio.current_task()
+        assert task is not None
+        if connection.is_lost or self._is_ending:
+            work.close()
+            raise GoneError if connection.is_lost else _ending()
+        connection.on_lost = lambda: answer.is_over or task.cancel()
+        self._turns.add(task)
+        try:
+            await work
+        except asyncio.CancelledError:
+            task.uncancel()  # an answer that was begun is cut by the server
+            if self._is_ending and not connection.is_lost:
+                raise _ending() from None
+        finally:
+            self._turns.discard(task)
+            connection.on_lost = None
 
     async def _lend(self, entry: Entry, answer: Answer) -> None:
         self._ensure_own(entry)
@@ -152,6 +190,13 @@ class App:
     def _ensure_own(self, entry: Entry) -> None:
         if not self.tokens.is_own(entry.token):
             raise RefusedError(403, "gateway.token", "a lent token lends no other")
+
+
+def _ending() -> RefusedError:
+    """Return what clients are told whose answer the end of the gateway cuts short."""
+    return RefusedError(
+        503, "gateway.ending", "the gateway is being stopped; this answer is not whole", "ask again"
+    )
 
 
 async def _told_internal(error: Exception, answer: Answer, dialect: Dialect) -> None:
@@ -203,22 +248,3 @@ def _spoken(found: tuple[Verb, Dialect], entry: Entry) -> Dialect:
         if "x-goog-api-key" in entry.headers:
             return "gemini"
     return dialect
-
-
-async def _while_there(
-    scope: Mapping[str, Any], answer: Answer, work: Coroutine[None, None, None]
-) -> None:
-    """Do the work as long as the client is there; when it leaves, the work is cancelled."""
-    connection: GatewayProtocol = scope["extensions"][CONNECTION]
-    task = asyncio.current_task()
-    assert task is not None
-    if connection.is_lost:
-        work.close()
-        raise GoneError
-    connection.on_lost = lambda: answer.is_over or task.cancel()
-    try:
-        await work
-    except asyncio.CancelledError:
-        task.uncancel()  # an answer that was begun is cut by the server
-    finally:
-        connection.on_lost = None

@@ -20,8 +20,12 @@ CONNECTION = "masterplan.connection"
 
 @dataclass(frozen=True)
 class Caps:
-    """What a client may take: bytes of a body, seconds to send it, seconds to read an answer."""
+    """What a client may take: seconds for a head, bytes of a body and seconds to send it.
 
+    ``write_s`` is how long it may leave an answer unread; ``ping_s`` how long a stream is silent.
+    """
+
+    head_s: float = 10.0
     body_bytes: int = 32 * 1024 * 1024
     body_s: float = 60.0
     write_s: float = 120.0

@@ -5,7 +5,6 @@ Plain values and the few lines that every answer is told. Must not send anything
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -94,9 +93,8 @@ class Job:
 
 
 def heart_of(desk: Desk, ask: Ask, answer: Answer) -> Heart:
-    """Return what keeps a stream of this dialect alive; a stuck client ends the present task."""
-    task = asyncio.current_task()
-    return Heart(answer, _SIGNS[ask.dialect], desk.caps, lambda: task and task.cancel())
+    """Return what keeps a stream of this dialect alive."""
+    return Heart(answer, _SIGNS[ask.dialect], desk.caps)
 
 
 def tell(answer: Answer, flow: Flow, more: Iterable[Loss] = ()) -> None:

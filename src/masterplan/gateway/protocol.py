@@ -1,7 +1,7 @@
-"""uvicorn's connection with deadlines and caps of our own on what stands before a body.
+"""uvicorn's connection with deadlines and caps of our own on a head and on an unread answer.
 
-Owns that a client who sends its head slowly, endlessly or to another address does not hold a
-connection. Must not know routes or tokens.
+Owns that a client who sends its head slowly, endlessly or to another address, or does not read
+what it asked for, does not hold a connection. Must not know routes or tokens.
 """
 
 from __future__ import annotations
@@ -11,23 +11,27 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from masterplan.gateway.body import CONNECTION
-
-HEAD_S = 10.0
-"""Seconds a client has for the head of a request, and to begin its first one."""
+from masterplan.gateway.body import CONNECTION, Caps
 
 HEAD_BYTES = 64 * 1024
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """One client connection."""
+    """One client connection; ``within`` makes the kind that holds to other caps."""
 
+    caps = Caps()
     is_lost = False
     on_lost: Callable[[], object] | None = None
     """What is told when the client leaves while its request is being answered."""
     _is_in_head = True
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def within(cls, caps: Caps) -> type[GatewayProtocol]:
+        """Return the connections of a server that holds its clients to these caps."""
+        return type("Connection", (cls,), {"caps": caps})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
@@ -37,6 +41,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting, and tell whoever works for this client."""
         self._stop_waiting()
+        self.resume_writing()
         self.is_lost = True
         if self.on_lost is not None:
             self.on_lost()
@@ -53,6 +58,19 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(431, b"the head of this request is too large")
         elif self._deadline is None and self._head_bytes:
             self._wait_for_head()
+
+    def pause_writing(self) -> None:
+        """Give a client that does not read a time to do so; then it is cut off."""
+        super().pause_writing()
+        # Aborted, not closed: what it does not read would be kept for it for ever.
+        self._unread = self.loop.call_later(self.caps.write_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Take note that it reads."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Begin another request on this connection."""
@@ -80,7 +98,7 @@ class GatewayProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _wait_for_head(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_S, self._late)
+        self._deadline = self.loop.call_later(self.caps.head_s, self._late)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

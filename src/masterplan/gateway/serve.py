@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -33,6 +34,8 @@ TOKEN_FILE = "gateway.token"
 NOTE_FILE = "gateway.json"
 DRAIN_S = 25
 """Seconds that running answers have to end once the gateway is told to stop."""
+HURRY_S = 1.0
+"""Seconds that clients have to read how their answer was ended."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Start:
     port: int = DEFAULT_PORT
     caps: Caps = field(default_factory=Caps)
     limits: Limits = field(default_factory=Limits)
+    drain_s: float = DRAIN_S
     token_file: Path | None = None
 
     @property
@@ -67,10 +71,15 @@ class Ready:
     address: Address
     token_path: Path
     is_new_token: bool
+    hurry: Callable[[], None]
+    """Ends the answers that are being made at once, where the gateway is about to stop."""
 
 
 def serve(start: Start, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGINT or SIGTERM; running answers end first, up to ``DRAIN_S`` seconds."""
+    """Serve until SIGINT or SIGTERM; running answers end first, up to ``DRAIN_S`` seconds.
+
+    A second signal ends them at once, each with an error of its own dialect.
+    """
     try:
         import uvloop
     except ModuleNotFoundError:
@@ -82,8 +91,14 @@ async def _serve(start: Start, ready: Callable[[Ready], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with serving(start) as told:
+
+        def on_signal() -> None:
+            if stop.is_set():
+                told.hurry()
+            stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, on_signal)
         with _noted(start, told.address):
             ready(told)
             await stop.wait()
@@ -109,25 +124,29 @@ async def serving(start: Start) -> AsyncIterator[Ready]:
         log = LaneLog(state_dir(start.environ) / LOG_FILE)
         desk = Desk(pipe, LaneBook(pipe.router), log, start.caps)
         try:
-            async with answering(App(desk, Guard.on(tokens, port)), listening):
+            app = App(desk, Guard.on(tokens, port))
+            async with answering(app, listening, drain_s=start.drain_s) as hurry:
                 address = Address(f"http://127.0.0.1:{port}", tokens.own)
-                yield Ready(address, start.token_path, tokens.is_new)
+                yield Ready(address, start.token_path, tokens.is_new, hurry)
         finally:
             log.flush()
 
 
 @asynccontextmanager
 async def answering(
-    app: App, listening: socket.socket, *, drain_s: int = DRAIN_S
-) -> AsyncIterator[None]:
-    """Answer on a bound socket until the block ends; ``ensure_extra`` was called before."""
+    app: App, listening: socket.socket, *, drain_s: float = DRAIN_S
+) -> AsyncIterator[Callable[[], None]]:
+    """Answer on a bound socket until the block ends; ``ensure_extra`` was called before.
+
+    Running answers then have ``drain_s`` seconds; the function that is given ends them at once.
+    """
     import uvicorn
 
     from masterplan.gateway.protocol import GatewayProtocol
 
     config = uvicorn.Config(
         app,
-        http=GatewayProtocol,
+        http=GatewayProtocol.within(app.caps),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -136,20 +155,31 @@ async def answering(
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=drain_s,
+        timeout_graceful_shutdown=math.ceil(drain_s + HURRY_S),
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     running = asyncio.create_task(server.serve(sockets=[listening]))
+    loop = asyncio.get_running_loop()
+
+    def force() -> None:
+        server.force_exit = True  # for clients that do not read what they are told
+
+    def hurry() -> None:
+        app.end_all()
+        loop.call_later(HURRY_S, force)
+
     try:
         while not server.started:
             if running.done():
                 running.result()
             await asyncio.sleep(0.001)
-        yield
+        yield hurry
     finally:
         server.should_exit = True
+        late = loop.call_later(drain_s, hurry)
         await running
+        late.cancel()
         await _idle(app)
 
 
