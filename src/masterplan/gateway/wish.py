@@ -11,6 +11,7 @@ from typing import get_args
 from masterplan.catalog import Catalog
 from masterplan.catalog.card import spellings
 from masterplan.core.errors import CatalogError
+from masterplan.core.model import Dialect
 from masterplan.core.task import Kind, Need, Role, Task
 from masterplan.dialects.peek import Peek
 from masterplan.policy import Policy
@@ -34,7 +35,12 @@ _KINDS: dict[Role, Kind] = {
     "researcher": "research",
     "housekeeper": "auxiliary",
 }
-_IMAGES = (b'"image"', b'"image_url"', b'"input_image"', b'"inlineData"', b'"inline_data"')
+_IMAGES: dict[Dialect, tuple[bytes, ...]] = {
+    "anthropic": (b'"image"',),
+    "openai_chat": (b'"image_url"',),
+    "openai_responses": (b'"input_image"',),
+    "gemini": (b'"inlineData"', b'"inline_data"', b'"fileData"', b'"file_data"'),
+}
 BYTES_PER_TOKEN = 3.5
 
 
@@ -84,7 +90,7 @@ def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
     needs: set[Need] = set()
     if peek.has_schema:
         needs.add("structured")
-    if any(mark in body for mark in _IMAGES):
+    if any(mark in body for mark in _IMAGES[peek.dialect]):
         needs.add("vision")
     return Task(
         text="",

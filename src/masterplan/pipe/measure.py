@@ -43,7 +43,7 @@ def of_body(body: bytes, max_output_tokens: int | None) -> Measure:
         len(body),
         max_output_tokens or DEFAULT_OUTPUT_TOKENS,
         b'"cache_control"' in body,
-        hashlib.blake2b(body, digest_size=32).hexdigest(),
+        hashlib.sha256(body).hexdigest(),
     )
 
 
