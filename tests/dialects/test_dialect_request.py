@@ -320,6 +320,9 @@ BAD: list[tuple[Dialect, str, str]] = [
     ),
     ("gemini", '{"contents":[{"parts":[{"functionCall":{}}]}]}', "`name` is missing"),
     ("gemini", "{}", "`contents` is missing"),
+    ("anthropic", '{"model":"m","messages":[{"role":[],"content":""}]}', "a string, got a list"),
+    ("openai_chat", '{"model":"m","messages":[{"role":{}}]}', "a string, got an object"),
+    ("openai_responses", '{"model":"m","input":[{"role":[]}]}', "a string, got a list"),
 ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import cast, get_args
 
 from masterplan.core.errors import DialectError
 from masterplan.core.message import Json, Part, Reasoning, ToolCall
@@ -76,10 +76,10 @@ def unsealed(part: Reasoning) -> Reasoning | SealedCall:
 
 def joined(parts: tuple[Part | SealedCall, ...]) -> tuple[Part, ...]:
     """Return the parts with sealed signatures back on their calls; a seal without one is gone."""
+    if not any(isinstance(part, SealedCall) for part in parts):
+        return cast(tuple[Part, ...], parts)
     sealed = {part.call_id: part.signature for part in parts if isinstance(part, SealedCall)}
     whole = [part for part in parts if not isinstance(part, SealedCall)]
-    if not sealed:
-        return tuple(whole)
     return tuple(
         replace(part, signature=sealed[part.id])
         if isinstance(part, ToolCall) and part.signature is None and part.id in sealed

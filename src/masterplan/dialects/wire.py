@@ -7,7 +7,6 @@ not know any dialect.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -131,12 +130,11 @@ class Node:
             self.fail("true or false")
         return bool(self.value)
 
-    def items(self) -> Iterator[Node]:
-        """Yield the elements of a list, or raise."""
+    def items(self) -> list[Node]:
+        """Return the elements of a list, or raise."""
         if not isinstance(self.value, list):
             self.fail("a list")
-        for index, item in enumerate(self.value):
-            yield Node(item, self, index)
+        return [Node(item, self, index) for index, item in enumerate(self.value)]
 
     def object(self) -> dict[str, Any]:
         """Return the value as an object of the caller's own, or raise."""
@@ -155,7 +153,9 @@ class Fields:
     __slots__ = ("_left", "_node")
 
     def __init__(self, node: Node) -> None:
-        self._left: dict[str, Json] = node.object()
+        if not isinstance(node.value, dict):
+            node.fail("an object")
+        self._left: dict[str, Json] = node.value.copy()
         self._node = node
 
     @property
@@ -226,7 +226,7 @@ class Fields:
     def list(self, *names: str) -> list[Node]:
         """Take an optional list; empty where it is absent."""
         node = self.take(*names)
-        return [] if node is None else [*node.items()]
+        return [] if node is None else node.items()
 
     @property
     def rest(self) -> dict[str, Json]:

@@ -41,17 +41,16 @@ def parse_content(node: Node) -> tuple[Part, ...]:
     """Read a message's content: a string or a list of blocks."""
     if isinstance(node.value, str):
         return (Text(node.value),)
-    return joined(tuple(_client_block(item) for item in node.items()))
+    return joined(tuple([_client_block(item) for item in node.items()]))
 
 
 def _client_block(node: Node) -> Part | SealedCall:
     """Read one block of a client's, who echoes what other protocols' models made."""
     part = parse_block(node)
-    if isinstance(part, Reasoning):
-        return unsealed(part)
-    if isinstance(part, Text) and part.text.startswith(ATTRIBUTION):
-        return Opaque("anthropic", node.value)
-    return part
+    if isinstance(part, Text):
+        is_theirs = part.text.startswith(ATTRIBUTION)
+        return Opaque("anthropic", node.value) if is_theirs else part
+    return unsealed(part) if isinstance(part, Reasoning) else part
 
 
 def parse_block(node: Node) -> Part:
@@ -75,6 +74,13 @@ def take_cache(fields: Fields) -> tuple[Cache, dict[str, Json]]:
     return cache, ({} if set(raw) <= {"type", "ttl"} else {"cache_control": raw})
 
 
+def _left(fields: Fields, extra: dict[str, Json]) -> Extra:
+    """Return what was not read, and what was read only in part."""
+    rest = fields.rest
+    rest.update(extra)
+    return kept("anthropic", rest)
+
+
 def cache_control(cache: Cache) -> Json:
     """Return the wire form of a cache breakpoint, or None."""
     if cache is None:
@@ -85,14 +91,14 @@ def cache_control(cache: Cache) -> Json:
 def _text(fields: Fields, _: Node) -> Part:
     text = fields.need_text("text")
     cache, extra = take_cache(fields)
-    return Text(text, cache, kept("anthropic", {**fields.rest, **extra}))
+    return Text(text, cache, _left(fields, extra))
 
 
 def _image(fields: Fields, node: Node) -> Part:
     source = fields.need("source").fields()
     kind = source.need_text("type")
     cache, extra = take_cache(fields)
-    rest = kept("anthropic", {**fields.rest, **extra})
+    rest = _left(fields, extra)
     if kind == "base64":
         media_type = source.need_text("media_type")
         data = source.need_text("data")
@@ -107,7 +113,7 @@ def _document(fields: Fields, node: Node) -> Part:
     kind = source.need_text("type")
     name = fields.text("title")
     cache, extra = take_cache(fields)
-    rest = kept("anthropic", {**fields.rest, **extra})
+    rest = _left(fields, extra)
     if kind == "url":
         url = source.need_text("url")
         return Media("document", "application/pdf", None, url, name, cache, rest)
@@ -139,7 +145,7 @@ def _tool_use(fields: Fields, _: Node) -> Part:
     node = fields.take("input")
     arguments = dump_text({} if node is None else node.object())
     cache, extra = take_cache(fields)
-    rest = kept("anthropic", {**fields.rest, **extra})
+    rest = _left(fields, extra)
     return ToolCall(call_id, name, arguments, cache=cache, extra=rest)
 
 
@@ -152,7 +158,7 @@ def _tool_result(fields: Fields, _: Node) -> Part:
     simple = tuple(part if isinstance(part, Text | Media) else _told(part) for part in parts)
     if content is not None and simple != parts:
         extra["_content"] = content.value
-    rest = kept("anthropic", {**fields.rest, **extra})
+    rest = _left(fields, extra)
     return ToolResult(call_id, simple, is_error, cache=cache, extra=rest)
 
 

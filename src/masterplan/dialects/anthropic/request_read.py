@@ -93,11 +93,11 @@ def _system_parts(node: Node) -> tuple[Part, ...]:
 
 def _message(node: Node) -> Message:
     fields = node.fields()
-    role = fields.need("role")
-    if role.value not in _ROLES:
-        role.fail("one of user, assistant, system")
+    role = _ROLES.get(fields.need_text("role"))
+    if role is None:
+        Node(node.value["role"], node, "role").fail("one of user, assistant, system")
     content = parse_content(fields.need("content"))
-    return Message(_ROLES[role.value], content, kept("anthropic", fields.rest))
+    return Message(role, content, kept("anthropic", fields.rest))
 
 
 def _tool(node: Node) -> Tool:

@@ -103,7 +103,7 @@ def _messages(node: Node) -> tuple[Message, ...]:
         if results:
             turns.append(Message("user", tuple(results)))
             results = []
-        if role.value not in _ROLES:
+        if role.text() not in _ROLES:
             role.fail("one of system, developer, user, assistant, tool")
         turns.append(_message(fields, role.text()))
     if results:

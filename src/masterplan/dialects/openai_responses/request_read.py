@@ -172,7 +172,7 @@ def _is_answer(part: Part) -> bool:
 def _message(fields: Fields) -> Message:
     fields.take("type")
     role = fields.need("role")
-    if role.value not in _ROLES:
+    if role.text() not in _ROLES:
         role.fail("one of system, developer, user, assistant")
     content = fields.take("content")
     parts = [] if content is None else parse_content(content)
