@@ -24,8 +24,7 @@ def link(previous: str, table: str, values: Sequence[Value]) -> str:
 
     What is hashed is the JSON array of all three in one line, without spaces, in ASCII.
     """
-    known = _written.get
-    texts = ",".join([known(value) or _write(value) for value in values])
+    texts = ",".join(map(_texts.__getitem__, values))
     return sha256(f'["{previous}","{table}",{texts}]'.encode("ascii")).hexdigest()
 
 
@@ -34,17 +33,20 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _write(value: Value) -> str:
-    """Return a value as JSON; texts and times come again and again, so they are kept."""
-    if value is None:
-        return "null"
-    if type(value) is int:
-        return str(value)
-    if type(value) is float and value > 0:
-        return _times.get(value) or _keep(_times, value)
-    if type(value) is str and len(value) <= _LONG:
-        return _keep(_written, value)
-    return _json(value)
+class _Texts(dict[Value, str]):
+    """Values as JSON; texts come again and again, so they are kept.
+
+    Numbers are not, for one equals others that are written differently.
+    """
+
+    def __missing__(self, value: Value) -> str:
+        if type(value) is int:
+            return str(value)
+        if type(value) is float and value > 0:
+            return _times.get(value) or _keep(_times, value)
+        if value is None or (type(value) is str and len(value) <= _LONG):
+            return _keep(self, value)
+        return _json(value)
 
 
 def _keep(kept: dict[Value, str], value: Value) -> str:
@@ -55,7 +57,6 @@ def _keep(kept: dict[Value, str], value: Value) -> str:
 
 
 _json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
-_written: dict[Value, str] = {}
-"""Only texts, for a number equals others that are written differently."""
-
+_texts = _Texts()
 _times: dict[Value, str] = {}
+"""Positive numbers with a point: zero has two of them, which are equal."""
