@@ -17,12 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fakes"))
 from faultproxy import FaultProxy, Toxics
 from gateway_case import MODELS, Case, asking, path_of, policy_text
 
-from masterplan.core.message import Failed, Finished, Request
+from masterplan.core.message import Failed, Finished
 from masterplan.core.model import Dialect
 from masterplan.dialects import StreamReader, codec
 from masterplan.gateway.body import Caps
 from masterplan.gateway.serve import Start, serving
-from masterplan.ledger import Ledger
 from masterplan.policy import parse_policy
 from masterplan.providers import Limits
 from masterplan.providers.fake import FakeProvider, Script
@@ -39,6 +38,77 @@ NAMES: dict[str, str] = {
 """Each provider's own name of its model: with it a client of its dialect is forwarded."""
 MINI = '"gpt-5.4-mini" = { id = "responses/gpt-5.4-mini", is_free = false }\n'
 PAIRS = [(client, provider) for client in MODELS for provider in MODELS]
+
+
+def event(name: str, **fields: object) -> bytes:
+    """Return one named event, small."""
+    data = json.dumps({"type": name, **fields}, separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n".encode()
+
+
+def chunk(**fields: object) -> bytes:
+    """Return one event without a name, small."""
+    return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"
+
+
+def delta(**fields: object) -> dict[str, object]:
+    """Return one choice of a Chat stream."""
+    return {"index": 0, "delta": fields, "finish_reason": None}
+
+
+WORDS = ["a b", " c"]
+STREAMS: dict[str, list[bytes]] = {
+    "anthropic": [
+        event(
+            "message_start",
+            message={"id": "m", "model": NAMES["anthropic"], "usage": {"input_tokens": 9}},
+        ),
+        event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+        *(
+            event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
+            for word in WORDS
+        ),
+        event("content_block_stop", index=0),
+        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 2}),
+        event("message_stop"),
+    ],
+    "openai_chat": [
+        chunk(id="c", model=NAMES["openai_chat"], choices=[delta(role="assistant", content="")]),
+        *(
+            chunk(id="c", model=NAMES["openai_chat"], choices=[delta(content=word)])
+            for word in WORDS
+        ),
+        chunk(id="c", choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]),
+        chunk(id="c", choices=[], usage={"prompt_tokens": 9, "completion_tokens": 2}),
+        b"data: [DONE]\n\n",
+    ],
+    "openai_responses": [
+        event("response.created", response={"id": "r", "model": NAMES["openai_responses"]}),
+        event("response.output_item.added", output_index=0, item={"id": "i", "type": "message"}),
+        *(event("response.output_text.delta", output_index=0, delta=word) for word in WORDS),
+        event(
+            "response.completed",
+            response={
+                "id": "r",
+                "status": "completed",
+                "model": NAMES["openai_responses"],
+                "output": [],
+                "usage": {"input_tokens": 9, "output_tokens": 2},
+            },
+        ),
+    ],
+    "gemini": [
+        chunk(
+            candidates=[{"content": {"role": "model", "parts": [{"text": WORDS[0]}]}}],
+            modelVersion=NAMES["gemini"],
+        ),
+        chunk(
+            candidates=[{"content": {"parts": [{"text": WORDS[1]}]}, "finishReason": "STOP"}],
+            usageMetadata={"promptTokenCount": 9, "candidatesTokenCount": 2},
+        ),
+    ],
+}
+"""A provider's whole stream, as small as its protocol lets it be."""
 
 
 @asynccontextmanager
@@ -64,6 +134,7 @@ async def faulty(
     models: str = "",
     more: str = "",
     keys: dict[str, str] | None = None,
+    drain_s: float = 5,
 ) -> AsyncIterator[Case]:
     """Serve over a scripted provider with quick limits; ``url`` puts something in between."""
     async with (
@@ -81,7 +152,8 @@ async def faulty(
             "HOME": str(folder),
             **(keys or {}),
         }
-        start = Start(parse_policy(text), environ, port=0, caps=caps or Caps(), limits=limits)
+        policy = parse_policy(text)
+        start = Start(policy, environ, 0, caps or Caps(), limits=limits, drain_s=drain_s)
         async with serving(start) as ready:
             yield Case(ready.address, fake, books, folder, session)
 
@@ -154,26 +226,9 @@ def error_of(dialect: str, body: bytes) -> dict[str, object]:
     return error
 
 
-def wire_stream(dialect: str, text: str = "one two three four five") -> bytes:
-    """Return a provider's whole stream of a dialect, as the scripted provider writes it."""
-    from masterplan.core.message import Response, Text
-    from masterplan.core.usage import Usage
-    from masterplan.dialects import unfold
-
-    usage = Usage(20, 5, source="reported")
-    answer = Response("r1", NAMES[dialect], (Text(text),), "end_turn", usage)
-    writer = codec(spoken(dialect)).stream_writer(Request(NAMES[dialect], ()))
-    return b"".join(writer.write(event) for event in unfold(answer))
-
-
 def spoken(dialect: str) -> Dialect:
     """Return the dialect of this name."""
     return next(one for one in MODELS if one == dialect)  # type: ignore[return-value]
-
-
-def open_rows(case: Case) -> list[str]:
-    """Return the ids of rows that are not settled."""
-    return [row.id for row in case.rows() if row.outcome is None]
 
 
 async def until(claim: Callable[[], bool], limit_s: float = 5.0) -> float:
@@ -184,12 +239,6 @@ async def until(claim: Callable[[], bool], limit_s: float = 5.0) -> float:
         assert loop.time() - begin < limit_s, "it did not come true"
         await asyncio.sleep(0.01)
     return loop.time() - begin
-
-
-def spent_nano(books: Path) -> int:
-    """Return what the books say was spent."""
-    with Ledger.open(books, must_exist=True) as ledger:
-        return sum(row.cost.nano or 0 for row in ledger.attempts())
 
 
 __all__ = ["MODELS", "PAIRS", "asking", "path_of"]

@@ -11,10 +11,15 @@ from typing import Literal
 import pytest
 from fault_case import (
     NAMES,
+    STREAMS,
+    WORDS,
     asking,
     behind,
+    chunk,
+    delta,
     ends_with_error,
     error_of,
+    event,
     faulty,
     last_of,
     path_of,
@@ -32,78 +37,10 @@ from masterplan.gateway.body import Caps
 from masterplan.providers import Limits
 from masterplan.providers.fake import Received, Reply
 
+MODEL = NAMES["anthropic"]
 ONCE = Limits(attempts=1, first_byte_s=5, idle_s=5)
 SSE = {"content-type": "text/event-stream"}
 SLICED = Toxics(slice_bytes=60, bandwidth=60_000)
-
-
-def event(name: str, **fields: object) -> bytes:
-    """Return one named event, small."""
-    data = json.dumps({"type": name, **fields}, separators=(",", ":"))
-    return f"event: {name}\ndata: {data}\n\n".encode()
-
-
-def chunk(**fields: object) -> bytes:
-    """Return one event without a name, small."""
-    return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"
-
-
-def delta(**fields: object) -> dict[str, object]:
-    """Return one choice of a Chat stream."""
-    return {"index": 0, "delta": fields, "finish_reason": None}
-
-
-WORDS = ["a b", " c"]
-MODEL = NAMES["anthropic"]
-STREAMS: dict[str, list[bytes]] = {
-    "anthropic": [
-        event("message_start", message={"id": "m", "model": MODEL, "usage": {"input_tokens": 9}}),
-        event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        *(
-            event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
-            for word in WORDS
-        ),
-        event("content_block_stop", index=0),
-        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 2}),
-        event("message_stop"),
-    ],
-    "openai_chat": [
-        chunk(id="c", model=NAMES["openai_chat"], choices=[delta(role="assistant", content="")]),
-        *(
-            chunk(id="c", model=NAMES["openai_chat"], choices=[delta(content=word)])
-            for word in WORDS
-        ),
-        chunk(id="c", choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]),
-        chunk(id="c", choices=[], usage={"prompt_tokens": 9, "completion_tokens": 2}),
-        b"data: [DONE]\n\n",
-    ],
-    "openai_responses": [
-        event("response.created", response={"id": "r", "model": NAMES["openai_responses"]}),
-        event("response.output_item.added", output_index=0, item={"id": "i", "type": "message"}),
-        *(event("response.output_text.delta", output_index=0, delta=word) for word in WORDS),
-        event(
-            "response.completed",
-            response={
-                "id": "r",
-                "status": "completed",
-                "model": NAMES["openai_responses"],
-                "output": [],
-                "usage": {"input_tokens": 9, "output_tokens": 2},
-            },
-        ),
-    ],
-    "gemini": [
-        chunk(
-            candidates=[{"content": {"role": "model", "parts": [{"text": WORDS[0]}]}}],
-            modelVersion=NAMES["gemini"],
-        ),
-        chunk(
-            candidates=[{"content": {"parts": [{"text": WORDS[1]}]}, "finishReason": "STOP"}],
-            usageMetadata={"promptTokenCount": 9, "candidatesTokenCount": 2},
-        ),
-    ],
-}
-"""A provider's whole stream, as small as its protocol lets it be."""
 
 
 def whole(dialect: str) -> bytes:
@@ -303,55 +240,6 @@ async def test_ping_when_the_answer_has_not_begun_then_none_and_later_only_betwe
                 assert block.count("data: ") <= 1
             assert read(client, got.body).outcome == "complete"
             assert text_of(client, got.body) == "x " * 40
-
-
-@pytest.mark.parametrize("how", ["forwarded", "translated", "whole"])
-async def test_client_when_it_leaves_then_the_provider_is_left_too_and_one_row_says_cancelled(
-    tmp_path: Path, how: str
-) -> None:
-    reply = Reply(text="word " * 60, chunk_delay_s=0.02)
-    if how == "whole":
-        reply = Reply(delay_s=30)
-    model = "haiku" if how == "translated" else MODEL
-    client = "openai_chat" if how == "translated" else "anthropic"
-    runs = 9
-    async with faulty(tmp_path, [reply]) as case:
-        for kept in range(runs):
-            body = asking(client, model, f"go {kept}", stream=how != "whole")
-            told = {"x-masterplan-token": case.address.token}
-            url = case.address.base_url + path_of(client, model)
-            if how == "whole":
-                task = asyncio.ensure_future(case.session.post(url, json=body, headers=told))
-                await until(lambda: case.fake.open_answers == 1)
-                task.cancel()
-            else:
-                answer = await case.session.post(url, json=body, headers=told)
-                for _ in range(kept):
-                    await answer.content.readline()
-                answer.close()
-            took = await until(lambda: case.fake.open_answers == 0)
-            assert took < 1.0
-        await until(lambda: all(row.outcome for row in case.rows()))
-        rows = case.rows()
-        assert [row.outcome for row in rows] == ["cancelled"] * runs
-        assert len(case.fake.received) == runs
-        if how != "whole":
-            assert {row.cost.quality for row in rows} <= {"estimated", "reported"}
-
-
-async def test_client_when_it_leaves_before_the_provider_answers_then_all_is_settled(
-    tmp_path: Path,
-) -> None:
-    async with faulty(tmp_path, [Reply(delay_s=30)]) as case:
-        told = {"x-masterplan-token": case.address.token}
-        url = case.address.base_url + "/v1/messages"
-        body = asking("anthropic", MODEL)
-        for wait in (0.0, 0.001, 0.002, 0.005, 0.01, 0.05):
-            task = asyncio.ensure_future(case.session.post(url, json=body, headers=told))
-            await asyncio.sleep(wait)
-            task.cancel()
-        await until(lambda: case.fake.open_answers == 0)
-        await until(lambda: all(row.outcome == "cancelled" for row in case.rows()))
 
 
 @pytest.mark.parametrize("dialect", STREAMS)

@@ -202,7 +202,8 @@ async def _grouped(ledger: Ledger) -> AsyncIterator[Group]:
 
 def bound(port: int) -> socket.socket:
     """Return a socket on a loopback port (0: any free one); InputError where it is taken."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named: where it is not, asyncio lets each small write wait for 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
