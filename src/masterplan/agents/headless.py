@@ -20,7 +20,7 @@ from masterplan.core.errors import InputError
 
 _NOWHERE = "/dev/null"
 _MODULES = "node_modules"
-_SDK = "lib/python3*/site-packages/google/antigravity/__init__.py"
+_SHEBANG = b"#!"
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class Errand:
 class Headless:
     """One agent without a person.
 
-    ``arguments`` stand behind those of its wiring. ``program`` is the text of a Python program that
-    is the agent (empty: it has one of its own).
+    ``arguments`` stand behind those of its wiring. ``program`` names the Python program of ours
+    that is the agent (empty: its own is run), ``module`` the file by which a Python that can run
+    it is known where the agent has no program of its own.
     """
 
     arguments: Callable[[Errand], tuple[str, ...]]
     env: Mapping[str, str] = field(default_factory=dict)
     program: str = ""
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,12 @@ HEADLESS: Mapping[str, Headless] = {
             "NO_COLOR": "1",
         },
     ),
-    "aider": Headless(_aider),
-    "antigravity": Headless(_antigravity, program="antigravity_build.py.txt"),
+    "aider": Headless(_aider, program="aider_build.py.txt"),
+    "antigravity": Headless(
+        _antigravity,
+        program="antigravity_build.py.txt",
+        module="lib/python3*/site-packages/google/antigravity/__init__.py",
+    ),
 }
 """The agents that can build, by name."""
 
@@ -129,17 +135,28 @@ def program_text(headless: Headless) -> str:
 
 def find_program(name: str, environ: Mapping[str, str]) -> Program:
     """Return where an agent is installed; InputError with the command that brings it."""
-    agent = find_agent(name)
+    agent, headless = find_agent(name), HEADLESS[name]
     path = environ.get("PATH", os.defpath)
-    if HEADLESS[name].program:
-        found = next((python for python in _pythons(path) if _has_sdk(python)), None)
+    if headless.module:
+        has = (one for one in _pythons(path) if any(one.parent.parent.glob(headless.module)))
+        found = next(has, None)
     else:
         place = shutil.which(agent.program, path=path)
         found = None if place is None else Path(place).absolute()
+        if found is not None and headless.program:
+            found = _interpreter(found)
     if found is None:
         what = f"the agent {name!r} is not installed"
         raise InputError("agent.not_installed", what, "--builder", agent.install)
     return _located(found)
+
+
+def _interpreter(script: Path) -> Path | None:
+    """Return the Python that a script of a Python package names in its first line."""
+    with script.open("rb") as file:
+        first = file.readline(4_096).strip()
+    named = Path(os.fsdecode(first.removeprefix(_SHEBANG)).strip())
+    return named if first.startswith(_SHEBANG) and named.is_file() else None
 
 
 def _located(found: Path) -> Program:
@@ -162,7 +179,3 @@ def _pythons(path: str) -> Iterator[Path]:
         if folder and python.is_file():
             yield python.absolute()
     yield Path(sys.executable)
-
-
-def _has_sdk(python: Path) -> bool:
-    return any(python.parent.parent.glob(_SDK))

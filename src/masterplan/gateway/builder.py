@@ -29,7 +29,7 @@ from masterplan.agents.headless import (
     program_text,
 )
 from masterplan.core.decision import Decision
-from masterplan.core.errors import BuildError, CageError, InputError, MasterplanError
+from masterplan.core.errors import BuildError, CageError, InputError, ProviderError
 from masterplan.core.task import Task
 from masterplan.gateway.bridge import MARK
 from masterplan.gateway.pin import Pin
@@ -141,11 +141,11 @@ class _Visit:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content)
         errand = Errand(prompt, self.assignment.writable, tuple(self.assignment.read))
-        argv = [str(self.program.path), *wiring.argv[1:]]
+        argv = [str(self.program.path)]
         if headless.program:
             argv.append(str(folder / "agent.py"))
             (folder / "agent.py").write_text(program_text(headless))
-        argv += headless.arguments(errand)
+        argv += (*wiring.argv[1:], *headless.arguments(errand))
         port = address.base_url.rpartition(":")[2] if is_caged else "0"
         keeper = [sys.executable, "-I", "-S", str(bridge), port]
         command = shlex.join([*keeper, str(self.place.socket), str(prompt), *argv])
@@ -183,6 +183,8 @@ async def _run(cage: Cage, job: _Job, pin: Pin) -> CageResult:
 def _read(name: str, result: CageResult, pin: Pin) -> Proposal:
     """Return what the agent's last words mean; BuildError where it broke off."""
     meanwhile, _, said = result.output.rpartition(f"\n{MARK}\n")
+    if isinstance(pin.failure, ProviderError):
+        raise pin.failure  # its last question was not answered, however it took that
     if result.outcome != "passed":
         _raise_broken(name, result, pin)
     lines = [line for line in (said or meanwhile).splitlines() if line.strip()]
@@ -196,14 +198,14 @@ def _read(name: str, result: CageResult, pin: Pin) -> Proposal:
 
 def _raise_broken(name: str, result: CageResult, pin: Pin) -> None:
     if pin.failure is not None:
-        failure: MasterplanError = pin.failure
-        raise failure
+        raise pin.failure
     how = f"status {result.exit_code}" if result.outcome == "failed" else result.outcome
     said = result.output.replace(MARK, "").strip()[-_SHOWN_CHARS:]
     message = f"the agent {name} ended with {how}: {said or 'it said nothing'}"
     if not pin.requests:
         # It never got so far as to ask a model: the next rung would fare no better.
-        raise InputError("agent.broke", message, "--builder", find_agent(name).install)
+        mend = f"see whether it runs by itself, or bring the newest: {find_agent(name).install}"
+        raise InputError("agent.broke", message, "--builder", mend)
     raise BuildError("agent.broke", message)
 
 
