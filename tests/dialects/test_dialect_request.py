@@ -340,6 +340,16 @@ def test_request_when_nested_without_end_is_refused_and_not_a_crash(dialect: Dia
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_arguments_when_they_hold_a_lone_surrogate_are_carried(dialect: Dialect) -> None:
+    call = ToolCall("c", "f", '{"a":"\ud83d"}')
+    turns = (HI, Message("assistant", (call,)), Message("user", (ToolResult("c", ()),)))
+    written, _ = codec(dialect).write_request(Request("m", turns))
+    again = codec(dialect).parse_request(written.body, path=written.path).messages[1].parts[0]
+    assert isinstance(again, ToolCall)
+    assert json.loads(again.arguments) == {"a": "\ud83d"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_text_when_it_holds_a_lone_surrogate_is_carried(dialect: Dialect) -> None:
     written, _ = codec(dialect).write_request(Request("m", (Message("user", (Text("\ud83d"),)),)))
     again = codec(dialect).parse_request(written.body, path=written.path)

@@ -100,15 +100,17 @@ class Sequencer:
         return []
 
     def grown(self, key: Hashable, text: str) -> list[StreamEvent]:
-        """Add text to the newest part where it is this one and is told as it comes, else nothing.
+        """Add text to a part where it is the only open one; else return nothing.
 
         What nearly every event of a stream is; ``grow`` is for all others.
         """
-        if not text or len(self._lanes) != 1:
+        if len(self._lanes) != 1:
             return []
         lane = self._lanes[0]
-        if lane.is_closed or lane.key != key or isinstance(lane.part, ToolCall):
+        if lane.is_closed or lane.key != key:
             return []
+        if isinstance(lane.part, ToolCall):
+            lane.arguments.append(text)
         self.content_chars += len(text)
         self.has_content = True
         return [PartDelta(lane.index, text)]

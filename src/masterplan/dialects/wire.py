@@ -19,7 +19,7 @@ def parse_json(data: bytes | str, path: str = "$") -> Json:
     """Return the JSON value; raises ``DialectError`` with the place of the mistake."""
     try:
         return from_json(data, allow_inf_nan=False)
-    except ValueError:
+    except (ValueError, TypeError):
         pass  # lone surrogates are legal JSON and only the standard parser takes them
     try:
         return json.loads(data, parse_constant=_refuse_constant)

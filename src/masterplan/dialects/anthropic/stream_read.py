@@ -24,6 +24,7 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
+from masterplan.dialects.alike import Alike
 from masterplan.dialects.anthropic.block import parse_block
 from masterplan.dialects.anthropic.response import read_stop
 from masterplan.dialects.anthropic.usage import parse_usage
@@ -32,6 +33,8 @@ from masterplan.dialects.loss import kept
 from masterplan.dialects.sequence import Sequencer, checked_stop
 from masterplan.dialects.sse import SseEvent
 from masterplan.dialects.wire import Fields, Node, parse_json
+
+_TEXTS = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}
 
 
 class MessagesDecoder:
@@ -46,6 +49,9 @@ class MessagesDecoder:
         self._detail: str | None = None
         self._extra: dict[str, Json] = {}
         self._seen: set[int] = set()
+        self._index = 0
+        self._alike = Alike()
+        self._said: tuple[str, str] | None = None
         self._whole_inputs: dict[int, str] = {}
         self._handlers: dict[str, Callable[[Fields], list[StreamEvent]]] = {
             "message_start": self._start,
@@ -58,8 +64,17 @@ class MessagesDecoder:
             "ping": lambda _: [Ping()],
         }
 
+    @property
+    def is_literal(self) -> bool:
+        """True: a delta says what is new in it and no more."""
+        return True
+
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one event; unknown kinds are passed over."""
+        text = self._alike.text(event.data)
+        grown = self.parts.grown(self._index, text) if text else []
+        if grown:
+            return grown
         fields = Node(parse_json(event.data)).fields()
         kind = fields.text("type") or event.name
         handler = self._handlers.get(kind)
@@ -67,7 +82,11 @@ class MessagesDecoder:
             return []
         if self.served_model is None and kind not in ("message_start", "error", "ping"):
             raise _mistake(f"{kind} came before message_start")
-        return handler(fields)
+        events = handler(fields)
+        if self._said is not None:
+            self._alike.learn(event.data, *self._said)
+            self._said = None
+        return events
 
     def at_end(self) -> list[StreamEvent]:
         """Return nothing: this dialect always says its end."""
@@ -95,6 +114,7 @@ class MessagesDecoder:
         if index in self._seen:
             raise _mistake(f"content block {index} started twice")
         self._seen.add(index)
+        self._index, self._alike = index, Alike()
         events = self._close_all()
         return [*events, *self.parts.open(index, self._begun(index, fields.need("content_block")))]
 
@@ -114,15 +134,13 @@ class MessagesDecoder:
             raise _mistake(f"content block {index} grew while it was not open")
         delta = fields.need("delta").fields()
         kind = delta.need("type").text()
-        if kind == "text_delta":
-            return self.parts.grow(index, PartDelta(0, delta.need("text").text()))
-        if kind == "input_json_delta":
-            text = delta.need("partial_json").text()
+        field = _TEXTS.get(kind)
+        if field is not None:
+            text = delta.need_text(field)
             if text:
                 self._whole_inputs.pop(index, None)
+                self._said = (field, text) if index == self._index else None
             return self.parts.grow(index, PartDelta(0, text)) if text else []
-        if kind == "thinking_delta":
-            return self.parts.grow(index, PartDelta(0, delta.need("thinking").text()))
         if kind == "signature_delta":
             signature = delta.need("signature").text()
             return self.parts.grow(index, PartDelta(0, signature=signature))

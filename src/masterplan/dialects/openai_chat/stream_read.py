@@ -20,6 +20,7 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
+from masterplan.dialects.alike import Alike
 from masterplan.dialects.loss import kept
 from masterplan.dialects.names import made_id
 from masterplan.dialects.openai.fault import failed
@@ -48,15 +49,28 @@ class ChatDecoder:
         self._has_refusal = False
         self._extra: dict[str, Json] = {}
         self._splitter: ThinkSplitter | None = None
+        self._alike = Alike()
+
+    @property
+    def is_literal(self) -> bool:
+        """False where thinking is looked for in the text, and behind the finish reason."""
+        return self._splitter is None and self._stop is None
 
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one chunk."""
         if len(event.data) < _LONGEST_END and event.data.strip() == "[DONE]":
             return self._done()
+        text = self._alike.text(event.data)
+        if text and self._stop is None:
+            grown = self.parts.grown("text", text)
+            if grown:
+                return grown
         raw = parse_json(event.data)
         if self._splitter is None and self._stop is None:
-            grown = self.parts.grown("text", _lone_text(raw))
+            text = _lone_text(raw)
+            grown = self.parts.grown("text", text) if text else []
             if grown:
+                self._alike.learn(event.data, "content", text)
                 return grown
         fields = Node(raw).fields()
         error = fields.take("error")
