@@ -22,6 +22,11 @@ class Decoder(Protocol):
     served_model: str | None
     parts: Sequencer
 
+    @property
+    def is_literal(self) -> bool:
+        """True while an event's text goes into its part as it stands and changes nothing else."""
+        ...
+
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one server-sent event; may raise ``DialectError``."""
         ...
@@ -67,6 +72,13 @@ class SseStreamReader:
         except DialectError as error:
             events.append(self._fail("protocol_error", error.code, str(error.message)))
         return events
+
+    def skim(self, text: str) -> bool:
+        """Take one more event like the last but for its text; see ``StreamReader``."""
+        decoder = self._decoder
+        if self.outcome is not None or not decoder.is_literal:
+            return False
+        return bool(decoder.parts.grown(decoder.parts.last_key, text))
 
     def end(self) -> list[StreamEvent]:
         """Return the last event, if the stream has not had it: usually that it was cut."""

@@ -21,6 +21,7 @@ from masterplan.core.message import (
 )
 from masterplan.core.usage import Usage
 from masterplan.dialects.codec import StreamReader
+from masterplan.dialects.mould import Mould
 
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _USAGE_CHUNK = re.compile(rb'"choices"\s*:\s*\[\s*\]')
@@ -34,6 +35,8 @@ class Tap:
         self._reader = reader
         self._strips_usage = strips_usage
         self._held = b""
+        self._mould: Mould | None = None
+        self._is_between = False
         self.has_content = False
         self.answer_id = ""
         self.failed: Failed | None = None
@@ -66,13 +69,37 @@ class Tap:
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the whole events that are in now; a half one waits for its rest."""
-        self._note(self._reader.feed(chunk))
+        self._read(chunk)
         held = self._held + chunk if self._held else chunk
         cut = _last_end(held)
         ready, self._held = held[:cut], held[cut:]
         if self.failed is not None:
             return b""
         return _without_usage(ready) if self._strips_usage and ready else ready
+
+    def _read(self, chunk: bytes) -> None:
+        """Give the reader what it has to see: all but events that differ in their text alone."""
+        at = 0
+        while at < len(chunk):
+            known = self._mould.text(chunk, at) if self._mould else None
+            if known is not None and self._reader.skim(known[0]):
+                at = known[1]
+                continue
+            end = chunk.find(b"\n\n", at) + 2
+            end = end if end > 1 else len(chunk)
+            piece = chunk if end - at == len(chunk) else chunk[at:end]
+            self._learn(piece, self._reader.feed(piece))
+            at = end
+
+    def _learn(self, piece: bytes, events: list[StreamEvent]) -> None:
+        """Keep the mould of a whole event that gave nothing but text."""
+        self._note(events)
+        was_between, self._is_between = self._is_between, piece.endswith(b"\n\n")
+        self._mould = None
+        if was_between and self._is_between and len(events) == 1:
+            only = events[0]
+            if isinstance(only, PartDelta) and not only.signature and not only.extra:
+                self._mould = Mould.of(piece, only.text)
 
     def end(self) -> bytes:
         """Say that no more bytes come; return what is left where the stream ended well."""

@@ -42,6 +42,11 @@ class GenerateDecoder:
         self._stop: Stop | None = None
         self._detail: str | None = None
 
+    @property
+    def is_literal(self) -> bool:
+        """False: every event counts its tokens anew."""
+        return False
+
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one chunk."""
         fields = Node(parse_json(event.data)).fields()

@@ -60,6 +60,11 @@ class ResponsesDecoder:
             "error": self._error,
         }
 
+    @property
+    def is_literal(self) -> bool:
+        """False: an item remembers its text."""
+        return False
+
     def event(self, event: SseEvent) -> list[StreamEvent]:
         """Return the canonical events of one event; unknown kinds are passed over."""
         if event.data.strip() == "[DONE]":
