@@ -28,10 +28,7 @@ def wide(*, is_stream: bool) -> Reply:
     text = "x" * 100_000
     if not is_stream:
         return Reply(text=text * 200)
-    data = json.dumps(
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-    )
-    delta = f"event: content_block_delta\ndata: {data}\n\n".encode()
+    delta = event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
     events = STREAMS["anthropic"]
     body = b"".join((*events[:2], *[delta] * 200, *events[4:]))
     return Reply(body=body, headers={"content-type": "text/event-stream"})
