@@ -32,7 +32,9 @@ from masterplan.dialects.loss import kept
 from masterplan.dialects.names import made_id
 from masterplan.dialects.wire import Fields, Node, parse_json
 
-_PATH = re.compile(r"models/([^:?]+):(generateContent|streamGenerateContent|countTokens)")
+_PATH = re.compile(
+    r"(?:^|/)models/([^?#]+):(generateContent|streamGenerateContent|countTokens)(?:\?.*)?$"
+)
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "user": "user",
     "function": "user",
@@ -40,12 +42,22 @@ _ROLES: dict[str, Literal["user", "assistant"]] = {
 }
 
 
+def named_by(path: str) -> tuple[str, str]:
+    """Return the model and the verb a path asks for; empty where it names none.
+
+    >>> named_by("/v1beta/models/qwen3:8b:generateContent")
+    ('qwen3:8b', 'generateContent')
+    """
+    found = _PATH.search(path)
+    return (found.group(1), found.group(2)) if found else ("", "")
+
+
 def parse(body: bytes, *, path: str = "") -> Request:
     """Read the body; raises ``DialectError`` with a JSON path."""
-    found = _PATH.search(path)
+    asked, verb = named_by(path)
     fields = Node(parse_json(body)).fields()
     named = fields.text("model") or ""
-    model = found.group(1) if found else named.removeprefix("models/")
+    model = asked or named.removeprefix("models/")
     if not model:
         Node(path, "path").fail("a path like /v1beta/models/NAME:generateContent")
     messages = _messages(fields.need("contents"))
@@ -72,7 +84,7 @@ def parse(body: bytes, *, path: str = "") -> Request:
         effort=thought.effort,
         reasoning_tokens=thought.tokens,
         schema=_schema(config),
-        is_stream=found is not None and found.group(2) == "streamGenerateContent",
+        is_stream=verb == "streamGenerateContent",
     )
     if config.rest:
         extra["generationConfig"] = config.rest

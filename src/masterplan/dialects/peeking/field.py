@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
+from masterplan.dialects.gemini.request_read import named_by
 from masterplan.dialects.peeking.turn import role_of, strings_of, turn_of
 from masterplan.dialects.wire import dump_json
 
 if TYPE_CHECKING:
     from msgspec import Raw
 
-_GEMINI_PATH = re.compile(r"models/([^:?]+):(generateContent|streamGenerateContent|countTokens)")
 _OLD_USER = re.compile(r"_session_([0-9a-f-]{8,64})$")
 _FIRST = frozenset({"system", "developer"})
 _STRUCTURED = frozenset({"json_schema", "json_object"})
@@ -150,7 +150,7 @@ def _gemini(body: bytes, path: str) -> Seen:
     from masterplan.dialects.peeking import shape
 
     seen = shape.decode(shape.gemini, body)
-    found = _GEMINI_PATH.search(path)
+    asked, verb = named_by(path)
     config = seen.config or seen.config_snake or shape.GeminiConfig()
     system = seen.system if seen.system is not None else seen.system_snake
     if not isinstance(system, str):
@@ -159,9 +159,9 @@ def _gemini(body: bytes, path: str) -> Seen:
     schemas = (config.schema, config.schema_snake, config.json_schema, config.json_schema_snake)
     session = shape.attempt(shape.anything, seen.session)
     return Seen(
-        found.group(1) if found else named or None,
+        asked or named or None,
         seen.contents,
-        found is not None and found.group(2) == "streamGenerateContent",
+        verb == "streamGenerateContent",
         config.cap if config.cap is not None else config.cap_snake,
         "$.generationConfig.maxOutputTokens",
         system=_texts(system),
