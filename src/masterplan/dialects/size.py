@@ -10,6 +10,7 @@ from masterplan.dialects.wire import dump_json
 
 CHARS_PER_TOKEN = 4
 MEDIA_TOKENS = 1_600
+_SAID = (Text, Reasoning)
 
 
 def estimate_input_tokens(request: Request) -> int:
@@ -21,7 +22,7 @@ def estimate_input_tokens(request: Request) -> int:
 
 
 def _chars(part: Part) -> int:
-    if isinstance(part, Text | Reasoning):
+    if isinstance(part, _SAID):
         return len(part.text)
     if isinstance(part, ToolCall):
         return len(part.name) + len(part.arguments)

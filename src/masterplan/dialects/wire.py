@@ -163,15 +163,14 @@ class Fields:
         """Where the object stands."""
         return self._node.path
 
-    def take(self, *names: str) -> Node | None:
+    def take(self, name: str, *others: str) -> Node | None:
         """Return the first of these fields that has a value; all of them count as read."""
-        found: Node | None = None
-        left = self._left
-        for name in names:
-            if name in left:
-                value = left.pop(name)
-                if value is not None and found is None:
-                    found = Node(value, self._node, name)
+        value = self._left.pop(name, None)
+        found = None if value is None else Node(value, self._node, name)
+        for other in others:
+            value = self._left.pop(other, None)
+            if value is not None and found is None:
+                found = Node(value, self._node, other)
         return found
 
     def need(self, *names: str) -> Node:

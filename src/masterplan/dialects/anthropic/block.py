@@ -35,6 +35,7 @@ from masterplan.dialects.wire import (
 )
 
 Cache = Literal["5m", "1h"] | None
+_SIMPLE = (Text, Media)
 
 
 def parse_content(node: Node) -> tuple[Part, ...]:
@@ -55,6 +56,11 @@ def _client_block(node: Node) -> Part | SealedCall:
 
 def parse_block(node: Node) -> Part:
     """Read one block; a kind that is not known stays as it came."""
+    raw = node.value
+    if isinstance(raw, dict) and len(raw) == 2 and raw.get("type") == "text":
+        text = raw.get("text")  # most blocks are this and no more
+        if isinstance(text, str):
+            return Text(text)
     fields = node.fields()
     kind = fields.need_text("type")
     reader = _READERS.get(kind)
@@ -77,8 +83,7 @@ def take_cache(fields: Fields) -> tuple[Cache, dict[str, Json]]:
 def _left(fields: Fields, extra: dict[str, Json]) -> Extra:
     """Return what was not read, and what was read only in part."""
     rest = fields.rest
-    rest.update(extra)
-    return kept("anthropic", rest)
+    return kept("anthropic", {**rest, **extra} if rest or extra else rest)
 
 
 def cache_control(cache: Cache) -> Json:
@@ -145,8 +150,7 @@ def _tool_use(fields: Fields, _: Node) -> Part:
     node = fields.take("input")
     arguments = dump_text({} if node is None else node.object())
     cache, extra = take_cache(fields)
-    rest = _left(fields, extra)
-    return ToolCall(call_id, name, arguments, cache=cache, extra=rest)
+    return ToolCall(call_id, name, arguments, None, cache, _left(fields, extra))
 
 
 def _tool_result(fields: Fields, _: Node) -> Part:
@@ -155,11 +159,10 @@ def _tool_result(fields: Fields, _: Node) -> Part:
     content = fields.take("content")
     cache, extra = take_cache(fields)
     parts: tuple[Part, ...] = () if content is None else parse_content(content)
-    simple = tuple(part if isinstance(part, Text | Media) else _told(part) for part in parts)
+    simple = tuple([part if isinstance(part, _SIMPLE) else _told(part) for part in parts])
     if content is not None and simple != parts:
         extra["_content"] = content.value
-    rest = _left(fields, extra)
-    return ToolResult(call_id, simple, is_error, cache=cache, extra=rest)
+    return ToolResult(call_id, simple, is_error, None, cache, _left(fields, extra))
 
 
 def _told(part: Part) -> Text:
