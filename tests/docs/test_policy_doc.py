@@ -22,6 +22,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "rules": ("## `[[rules]]`", shape.Rule),
     "guards": ("## `[guards]`", shape.Guards),
     "budgets": ("## `[budgets]`", shape.Budgets),
+    "routing": ("## `[routing]`", shape.RoutingEntry),
     "build": ("## `[build]`", shape.BuildEntry),
     "sandbox": ("## `[sandbox]`", shape.SandboxEntry),
 }

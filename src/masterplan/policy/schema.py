@@ -146,13 +146,21 @@ class Budgets(_Table):
     module: Usd | None = None
 
 
+class RoutingEntry(_Table):
+    """What a choice may rest on besides the catalogue."""
+
+    learn: bool = True
+    """Whether the user's own verified results move strengths and the checks' error rate."""
+
+
 class BuildEntry(_Table):
-    """How a build runs."""
+    """How a build runs; ``stop_at_usual`` is how many times its usual cost a try may take."""
 
     parallel: int = Field(default=2, ge=1, le=64)
     max_tries: int = Field(default=6, ge=1, le=50)
     max_replans: int = Field(default=2, ge=0, le=10)
     check_timeout_s: int = Field(default=300, ge=1, le=86_400)
+    stop_at_usual: float = Field(default=4.0, ge=0, le=1_000)
 
 
 class SandboxEntry(_Table):
@@ -174,6 +182,7 @@ class Policy(_Table):
     rules: tuple[Rule, ...] = ()
     guards: Guards = Guards()
     budgets: Budgets = Budgets()
+    routing: RoutingEntry = RoutingEntry()
     build: BuildEntry = BuildEntry()
     sandbox: SandboxEntry = SandboxEntry()
 

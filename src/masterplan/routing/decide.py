@@ -21,7 +21,10 @@ from masterplan.core.task import ROLE_OF_KIND, Profile, Role, Task
 from masterplan.policy import Policy, load_policy
 from masterplan.routing.climb import climb
 from masterplan.routing.evidence import Evidence, Substitution
+from masterplan.routing.known import NOTHING, Known
 from masterplan.routing.ladder import (
+    FALSE_ACCEPTANCE,
+    VERIFIED_ROLES,
     Standing,
     Way,
     below_reason,
@@ -39,17 +42,24 @@ ExpectedCost = Callable[[ModelCard, int, int], int | None]
 
 
 class Router:
-    """Decides which model does a task, by one policy."""
+    """Decides which model does a task, by one policy and, where it may, by what was learned."""
 
-    def __init__(self, policy: Policy, catalog: Catalog, prices: Prices | ExpectedCost) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        catalog: Catalog,
+        prices: Prices | ExpectedCost,
+        known: Known = NOTHING,
+    ) -> None:
         self.policy = policy
+        self._known = known if policy.routing.learn else NOTHING
         self.catalog = policy.catalog(catalog)
         is_list = isinstance(prices, Prices)
         self._expected: ExpectedCost = (
             prices.expected_nano if isinstance(prices, Prices) else prices
         )
         self._price_version = prices.price_version if isinstance(prices, Prices) and is_list else ""
-        self._predictor = Predictor(self.catalog)
+        self._predictor = Predictor(self.catalog, self._known.strengths)
         self._ladders = ladders_of(policy, self.catalog)
 
     @classmethod
@@ -64,7 +74,10 @@ class Router:
 
     def route(self, task: Task) -> Decision:
         """Return the decision for a task; RoutingError where no model may do it."""
-        profile = profile_of(task)
+        return self.decide(task, profile_of(task))
+
+    def decide(self, task: Task, profile: Profile) -> Decision:
+        """Return the decision for a task whose profile is known, as a record of it is."""
         role = task.role or ROLE_OF_KIND[profile.kind]
         way = find_way(task, role, profile, self.policy)
         standings = self._standings(way.rungs, profile)
@@ -128,7 +141,9 @@ class Router:
         usable = [i for i, s in enumerate(standings) if not s.unfit and not s.below]
         if not usable:
             return self._elsewhere(standings, role, profile)
-        best, expected = best_start(standings, role)
+        shown = self._known.false_acceptance
+        missed = FALSE_ACCEPTANCE if shown is None else shown
+        best, expected = best_start(standings, role, missed)
         if best is None:
             index = usable[0]
             why = f"{way.reason}: its first fit rung, since a price is unknown"
@@ -147,7 +162,22 @@ class Router:
                 f"({format_usd(s.cost_nano)} a try, {s.chance.cautious:.0%} cautiously, {measured})"
             )
         reasons += [f"not {s.rung}: {s.unfit or s.below}" for s in standings if s.unfit or s.below]
-        return way, best, reasons
+        return way, best, [*reasons, *self._verifier_reasons(role, len(usable))]
+
+    def _verifier_reasons(self, role: Role, rungs: int) -> list[str]:
+        """Say what stands behind a ladder: checks that notice failures, or nothing."""
+        if rungs < 2:
+            return []
+        if role not in VERIFIED_ROLES:
+            return [
+                f"nothing verifies a {role}'s work, so no failure would climb: "
+                "the choice is by capability, not a ladder"
+            ]
+        measured = self._known.false_acceptance
+        if measured is None:
+            return []
+        seen = self._known.wrong_seen
+        return [f"your checks let {measured:.0%} of wrong work through (measured on {seen})"]
 
     def _elsewhere(
         self, standings: list[Standing], role: Role, profile: Profile
@@ -209,7 +239,7 @@ class Router:
         return tuple(listed)
 
     def _inputs_hash(self, task: Task, profile: Profile) -> str:
-        told = {
+        told: dict[str, object] = {
             "task": [task.model, task.ladder, task.rung, task.role, task.lane],
             "override": task.labels.get("override", ""),
             "profile": asdict(profile),
@@ -217,6 +247,8 @@ class Router:
             "catalog": self.catalog.version,
             "prices": self._price_version,
         }
+        if self._known.version:
+            told["known"] = self._known.version
         text = json.dumps(told, sort_keys=True, default=sorted)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

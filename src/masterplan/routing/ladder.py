@@ -22,7 +22,8 @@ HARD_NEEDS: frozenset[Need] = frozenset({"vision", "tools", "structured", "long_
 VERIFIED_ROLES: frozenset[Role] = frozenset({"builder", "debugger"})
 """Roles whose work is checked by code, so that a failure is noticed and climbs."""
 FALSE_ACCEPTANCE = 0.2
-"""Wrong work that checks let through (usual of test suites); elsewhere all of it goes through."""
+"""Wrong work that checks let through (usual of test suites), until the user's own checks have
+shown how much it is; elsewhere all of it goes through."""
 DAMAGE: dict[Role, float] = {
     "planner": 10.0,
     "builder": 10.0,
@@ -152,7 +153,9 @@ def ladders_of(policy: Policy, catalog: Catalog) -> list[list[str]]:
     ]
 
 
-def best_start(standings: Sequence[Standing], role: Role) -> tuple[int | None, list[float]]:
+def best_start(
+    standings: Sequence[Standing], role: Role, false_acceptance: float = FALSE_ACCEPTANCE
+) -> tuple[int | None, list[float]]:
     """Return the rung with the least expected cost, and those costs in nano-dollars.
 
     Starting on rung i costs its call, and where it fails (1 - p): what the checks notice climbs
@@ -168,7 +171,7 @@ def best_start(standings: Sequence[Standing], role: Role) -> tuple[int | None, l
     if usable and not any(known):
         return standings.index(usable[0]), []
     damage = DAMAGE[role] * max(max(known, default=0.0), 1.0)
-    missed = FALSE_ACCEPTANCE if role in VERIFIED_ROLES else 1.0
+    missed = false_acceptance if role in VERIFIED_ROLES else 1.0
     expected: list[float] = []
     above = damage
     for standing, cost in zip(reversed(usable), reversed(known), strict=True):

@@ -1,17 +1,20 @@
 """How likely a model succeeds at a task, from measured strengths or, without them, its tier.
 
 Owns the formula, in plain arithmetic that can be read aloud. A benchmark tells how models differ,
-not how hard the user's work is: so each one is centred before it is used. Must not choose.
+not how hard the user's work is: so each one is centred before it is used. Own results move the
+outcome slowly, by what they show beyond it. Must not choose.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from masterplan.catalog.card import Catalog
 from masterplan.core.model import TIERS, Effort, ModelCard, Tier
 from masterplan.core.task import Kind, Profile
+from masterplan.routing.known import OwnStrength
 
 USUAL = 0.70
 """Success of the average measured model at work of medium complexity."""
@@ -19,6 +22,8 @@ PRIOR: dict[Tier, float] = {"local": 0.35, "economy": 0.60, "standard": 0.70, "p
 """Success by tier where nothing of a kind is measured."""
 PRIOR_SAMPLES = 20
 """How many results the prior weighs: few measured ones do not overthrow it."""
+OWN_PRIOR_CAP = 80
+"""How many published results speak against own ones at most: a thousand of them are no wall."""
 STEEPNESS: dict[Tier, float] = {"local": 6.0, "economy": 4.8, "standard": 4.0, "premium": 3.3}
 """Logits from the easiest to the hardest task. Stronger models fall off more slowly: on tasks that
 people label as minutes and as hours, cheap models lose about 3 logits and premium ones 2."""
@@ -40,7 +45,8 @@ class Chance:
 class Predictor:
     """Chances of the models of one catalog."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, own: Iterable[OwnStrength] = ()) -> None:
+        self._own = {(one.model, one.kind): one for one in own if one.tried > 0}
         self._centres: dict[Kind, float] = {}
         self._tiers: dict[tuple[Kind, Tier], float] = {}
         by_kind: dict[Kind, dict[str, tuple[Tier, float]]] = {}
@@ -68,17 +74,26 @@ class Predictor:
             tried + PRIOR_SAMPLES
         )
         success = _moved(rate, self._shift(card, profile, effort))
-        doubt = sqrt(success * (1 - success) / (tried + PRIOR_SAMPLES))
+        reason = (
+            f"measured at {kind}: {strength.success:.0%} of {tried}, "
+            f"set against the other models ({strength.source})"
+            if strength
+            else f"unmeasured at {kind}: taken for the usual of its tier ({card.tier})"
+        )
+        own = self._own.get((card.id, kind))
+        if own is not None:
+            success = learned(success, own, tried)
+            reason += (
+                f"; own runs: {own.succeeded:.1f} of {own.tried:.1f} "
+                f"where {own.expected:.1f} were expected"
+            )
+        sure = tried + PRIOR_SAMPLES + (own.tried if own is not None else 0.0)
+        doubt = sqrt(success * (1 - success) / sure)
         return Chance(
             success=success,
             cautious=max(success - doubt, 0.01),
-            is_measured=strength is not None,
-            reason=(
-                f"measured at {kind}: {strength.success:.0%} of {tried}, "
-                f"set against the other models ({strength.source})"
-                if strength
-                else f"unmeasured at {kind}: taken for the usual of its tier ({card.tier})"
-            ),
+            is_measured=strength is not None or own is not None,
+            reason=reason,
         )
 
     def _prior(self, kind: Kind, tier: Tier) -> float:
@@ -94,6 +109,18 @@ class Predictor:
         shift = _logit(USUAL) - _logit(centre) + STEEPNESS[card.tier] * (0.5 - profile.complexity)
         shift += EFFORT[effort] if effort else 0.0
         return shift - UNMET * len(profile.needs - card.abilities)
+
+
+def learned(success: float, own: OwnStrength, published: int) -> float:
+    """Return a chance moved by own results: the mean of a Beta posterior, set against its prior.
+
+    The prior is what was expected of these very tasks, with the weight of what is published, so
+    that a few results move it little, and only by what they show beyond the tasks' difficulty.
+    """
+    weight = PRIOR_SAMPLES + min(published, OWN_PRIOR_CAP)
+    before = own.expected / own.tried
+    after = (before * weight + own.succeeded) / (weight + own.tried)
+    return _moved(success, _logit(after) - _logit(before))
 
 
 def _mean(rates: list[float]) -> float:

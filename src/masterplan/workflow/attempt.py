@@ -17,17 +17,15 @@ from pydantic import TypeAdapter
 
 from masterplan.core.decision import Decision
 from masterplan.core.errors import BudgetError, BuildError, GuardError
-from masterplan.core.message import Request
-from masterplan.core.model import ModelCard
 from masterplan.core.money import format_usd, parse_usd
 from masterplan.core.task import Task
-from masterplan.pipe import Flow, Reply
-from masterplan.providers import RawCall, Secret
 from masterplan.spec import Module, Slice, stubs
 from masterplan.workflow.builders import Assignment, Proposal
 from masterplan.workflow.context import Context, granted
 from masterplan.workflow.journal import JournalingPipe
 from masterplan.workflow.question import plain_question
+from masterplan.workflow.turns import RAISED, CountingPipe
+from masterplan.workflow.watch import STOPPED, Watch
 from masterplan.workflow.workspace.trees import Files, read_text
 
 
@@ -52,6 +50,7 @@ class TryResult:
     """What came back: whole files, a question, or the word that a contract cannot be met.
 
     ``given`` are the texts the builder started from. ``refusals`` are the engine's own.
+    ``stopped`` says why the try was ended before the builder had finished.
     """
 
     files: dict[str, str | None]
@@ -62,13 +61,8 @@ class TryResult:
     refusals: tuple[str, ...] = ()
     given: dict[str, str] = field(default_factory=dict)
     question: str = ""
+    stopped: str = ""
 
-
-_RAISED = (
-    "in the spec, then `masterplan check --seal SPEC`, `masterplan approve SPEC` and "
-    "`masterplan build SPEC --resume RUN`"
-)
-"""How a run goes on with larger budgets: the only change of a spec that it takes."""
 
 _LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"})
 """What running tools leave in a worktree; nothing of it is ever taken."""
@@ -120,7 +114,8 @@ async def make_try(
         assignment = replace(
             assign(slice_, asked, current, read, tree), cage=site.cage, tool_dirs=site.tool_dirs
         )
-        return await _Builder(context, module, asked).build(assignment, task, overlay)
+        watch = await Watch.of(context, module, asked.decision)
+        return await _Builder(context, (module, watch), asked).build(assignment, task, overlay)
 
     return await context.journal.step(f"try {module.id} {asked.number}", inputs, build, _RESULT)
 
@@ -131,13 +126,13 @@ async def _ensure_budget(context: Context, module: Module) -> None:
     limit = min(module.budget.limit_nano, parse_usd(context.spec.budget.per_module))
     if spent.known_nano > limit or (spent.known_nano == limit and limit > 0):
         message = f"module {module.id} has used its {format_usd(limit)}"
-        mend = f"raise budget.usd of the module, or budget.per_module, {_RAISED}"
+        mend = f"raise budget.usd of the module, or budget.per_module, {RAISED}"
         raise BudgetError("budget.module", message, f"module {module.id}", mend)
     whole = await context.spend()
     total = context.spec.budget.total_nano
     if whole.known_nano > total or (whole.known_nano == total and total > 0):
         message = f"the run has used the spec's {context.spec.budget.total}"
-        raise BudgetError("budget.run", message, "run", f"raise budget.total {_RAISED}")
+        raise BudgetError("budget.run", message, "run", f"raise budget.total {RAISED}")
 
 
 async def _material(
@@ -165,11 +160,14 @@ async def _material(
 class _Builder:
     """Calls the builder within its caps and reads what it left."""
 
-    def __init__(self, context: Context, module: Module, asked: Try) -> None:
-        self._context, self._module, self._asked = context, module, asked
+    def __init__(self, context: Context, work: tuple[Module, Watch], asked: Try) -> None:
+        module, self._watch = work
+        self._context, self._asked = context, asked
         scope = f"{module.id} {asked.number}"
         self._pipe = CountingPipe.within(
-            JournalingPipe.over(context.site.pipe, context.journal, scope), asked.turns_left
+            JournalingPipe.over(context.site.pipe, context.journal, scope),
+            asked.turns_left,
+            self._watch,
         )
 
     async def build(self, assignment: Assignment, task: Task, overlay: Files) -> TryResult:
@@ -185,8 +183,14 @@ class _Builder:
             refusals.append(f"the builder took more than {self._asked.seconds_left:.0f} seconds")
         except BuildError as error:
             refusals.append(error.message)
+        except BudgetError as error:
+            if error.code != STOPPED:
+                raise
         files, outside = await self._read(assignment, proposal, overlay)
         refusals += outside
+        stopped = self._watch.stopped
+        if stopped and not files:
+            refusals.append(f"stopped early: {stopped}")
         return TryResult(
             files=files,
             cannot_meet=proposal.cannot_meet,
@@ -196,6 +200,7 @@ class _Builder:
             refusals=tuple(refusals),
             given=dict(assignment.current),
             question=plain_question(proposal.question),
+            stopped=stopped,
         )
 
     async def _read(
@@ -218,71 +223,3 @@ class _Builder:
             else:
                 outside.append(f"{path!r} was changed in the worktree and is no file of the module")
         return files, outside
-
-
-@dataclass(frozen=True)
-class CountingPipe(JournalingPipe):
-    """A journaling pipe that stops a builder which asks more often than its module may.
-
-    ``flows`` are the answers of builders that take them as they come: they are not journaled, for
-    an agent never asks the same again.
-    """
-
-    turns: int = 0
-    flows: list[Flow] = field(default_factory=list)
-
-    @staticmethod
-    def within(pipe: JournalingPipe, turns: int) -> CountingPipe:
-        """Allow at most ``turns`` calls through a pipe."""
-        return CountingPipe(**vars(pipe), turns=turns)
-
-    @property
-    def attempts(self) -> list[str]:
-        """The ledger's ids of all attempts so far."""
-        made: list[Reply | Flow] = [*self.replies, *self.flows]
-        return [name for one in made for name in one.attempts]
-
-    def served_by(self, decision: Decision) -> str:
-        """Return who answered last on a rung, as the provider says; empty where nobody did."""
-        if self.replies:
-            return self.replies[-1].response.model
-        own = [flow for flow in self.flows if flow.decision.model == decision.model]
-        return next((flow.served_model for flow in reversed(own) if flow.served_model), "")
-
-    async def call(
-        self, task: Task, request: Request, *, decision: Decision | None = None
-    ) -> Reply:
-        """Send a request unless the module's turns are used up; that is a BudgetError."""
-        self._ensure_turn(task)
-        return await super().call(task, request, decision=decision)
-
-    async def open(
-        self,
-        task: Task,
-        request: Request,
-        *,
-        decision: Decision | None = None,
-        card: ModelCard | None = None,
-        login: Secret | None = None,
-    ) -> Flow:
-        """Open a flow as ``Pipe.open`` does; it is one of the module's turns."""
-        self._ensure_turn(task)
-        flow = await super().open(task, request, decision=decision, card=card, login=login)
-        self.flows.append(flow)
-        return flow
-
-    async def open_raw(self, task: Task, raw: RawCall, *, decision: Decision) -> Flow:
-        """Open a raw flow as ``Pipe.open_raw`` does; it is one of the module's turns."""
-        self._ensure_turn(task)
-        flow = await super().open_raw(task, raw, decision=decision)
-        self.flows.append(flow)
-        return flow
-
-    def _ensure_turn(self, task: Task) -> None:
-        if len(self.replies) + len(self.flows) >= self.turns:
-            raise BudgetError(
-                "budget.turns",
-                f"module {task.module} has used its turns",
-                where=f"module {task.module}",
-                mend=f"raise budget.turns of the module {_RAISED}",
-            )

@@ -24,8 +24,10 @@ MAX_WAITS = 3
 class Failure:
     """One failure: its cause, the raw text behind it, and the name that shows it again.
 
-    ``is_final`` says that neither trying again nor the planner would help, ``ends_run`` that other modules would meet
-    it too, ``mend`` what a person can do; ``wait_s`` is how long a provider asked to be left alone.
+    ``is_final`` says that neither trying again nor the planner would help, ``ends_run`` that other
+    modules would meet it too, ``mend`` what a person can do; ``wait_s`` is how long a provider
+    asked to be left alone.
+    ``signal`` is what the course of the tries says against the same model going on.
     """
 
     cause: Cause
@@ -35,6 +37,7 @@ class Failure:
     wait_s: float = 0.0
     ends_run: bool = False
     mend: str = ""
+    signal: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,17 @@ def next_move(failure: Failure, count: Count) -> Move:
         return Move("stop", "an assumption is false, and the spec says to stop then")
     if failure.cause != "code":
         return _OTHERS[failure.cause]
+    return _after_code(failure, count)
+
+
+def _after_code(failure: Failure, count: Count) -> Move:
     left = count.max_tries - count.tries
     if left <= 0:
         return Move("replan", f"all {count.max_tries} tries failed")
+    if failure.signal:
+        action: Action = "next_rung" if count.rungs_above else "replan"
+        word = "stopped early" if count.rungs_above else "given up early"
+        return Move(action, f"{word}: {failure.signal}")
     is_repeated = bool(failure.signature) and failure.signature in count.seen
     if is_repeated and not count.rungs_above:
         return Move("replan", "the top rung failed in the same way twice")

@@ -23,6 +23,7 @@ from masterplan.core.errors import (
 from masterplan.core.task import Task
 from masterplan.providers.retry import is_final, is_of_set_up
 from masterplan.routing import Evidence
+from masterplan.routing.attempt_signal import Passing
 from masterplan.spec import ChangeRequest, Module, Slice, slice_of
 from masterplan.spec.revise import Cause as ChangeCause
 from masterplan.workflow.attempt import Try, TryResult, make_try
@@ -40,6 +41,7 @@ from masterplan.workflow.verify import (
     measure_base,
     verify,
 )
+from masterplan.workflow.watch import judge_course, passing_of
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _MAX_WAIT_S = 30.0
@@ -67,6 +69,7 @@ class ModuleBuild:
         self._report, self._last = "", dict[str, str | None]()
         self._answers: dict[str, str] = {}
         self._made: list[TryResult] = []
+        self._tests: list[Passing] = []
         self._verification = Verification()
 
     async def run(self) -> Ended:
@@ -136,9 +139,11 @@ class ModuleBuild:
         self._on_rung += 1
         if made.cannot_meet:
             return spec_failure(self._context.spec, made.cannot_meet)
-        return await self._judge(made, before)
+        return await self._judge(made, decision, before)
 
-    async def _judge(self, made: TryResult, before: tuple[CheckResult, ...]) -> Failure | None:
+    async def _judge(
+        self, made: TryResult, decision: Decision, before: tuple[CheckResult, ...]
+    ) -> Failure | None:
         module = self._module
         await self._context.tell("verifying", f"try {self._tries}", module.id)
         if made.question:
@@ -153,7 +158,11 @@ class ModuleBuild:
             return None
         failed = failed_of(module, verification)
         self._report = failure_report(module.id, failed, made.given, made.files)
-        return Failure("code", self._report, signature(failed))
+        state = passing_of(verification.checks)
+        self._tests += [state] if state is not None else []
+        so_far = (self._tries, tuple(self._tests))
+        signal = made.stopped or await judge_course(self._context, module, decision, so_far)
+        return Failure("code", self._report, signature(failed), signal=signal)
 
     async def _is_answered(self, question: str) -> bool:
         """Tell whether a person has answered; the answer then is part of the slice."""
@@ -188,6 +197,7 @@ class ModuleBuild:
         if following is None:
             return None
         if (following.model, following.effort) != (decision.model, decision.effort):
+            self._tests = []
             self._on_rung = 0 if following.rung != decision.rung else self._on_rung
             await self._context.tell(
                 "escalating", move.reason, self._module.id, (following.model, _rung(following))
