@@ -166,3 +166,35 @@ async def test_probes_when_there_is_no_cage_then_do_get_out(world: World) -> Non
     }
     assert "read_environment_secret" not in escaped
     assert "use_inherited_descriptors" not in escaped
+
+
+async def test_socket_when_its_folder_is_shown_then_that_one_is_reached_and_no_other(
+    tmp_path: Path,
+) -> None:
+    cage = cage_named("bubblewrap")
+    work, shown, hidden = (tmp_path / name for name in ("work", "shown", "hidden"))
+    servers = []
+    try:
+        for folder in (work, shown, hidden):
+            folder.mkdir()
+        for folder in (shown, hidden):
+            server = socket.socket(socket.AF_UNIX)
+            server.bind(os.path.relpath(folder / "s"))
+            server.listen()
+            servers.append(server)
+        code = (
+            "import socket, sys\n"
+            "for path in sys.argv[1:]:\n"
+            "    try:\n"
+            "        socket.socket(socket.AF_UNIX).connect(path)\n"
+            "        print('reached')\n"
+            "    except OSError as error:\n"
+            "        print(type(error).__name__)\n"
+        )
+        (work / "try.py").write_text(code)
+        job = CageJob(work, readonly=(shown,), limits=Limits(wall_s=20))
+        result = await cage.run(f"python try.py {shown}/s {hidden}/s", job=job)
+        assert result.output.split() == ["reached", "FileNotFoundError"]
+    finally:
+        for server in servers:
+            server.close()

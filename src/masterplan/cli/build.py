@@ -18,6 +18,7 @@ from masterplan.cli.report import EXIT_FAILED, EXIT_VERIFIED, report_error, show
 from masterplan.cli.store import REPORT, Store, shown_path
 from masterplan.cli.workshop import (
     DIRECT,
+    WHO_BUILDS,
     Wishes,
     Workshop,
     drive,
@@ -63,7 +64,7 @@ class Job:
     help="Answer what the run waits for; `MODULE: …` where several ask. With --resume.",
 )
 @click.option("--parallel", type=click.IntRange(1, 64), help="Modules built at once.")
-@click.option("--builder", metavar="NAME", default=DIRECT, help="Use this builder for all.")
+@click.option("--builder", metavar="NAME", default=DIRECT, help=WHO_BUILDS)
 @click.option("--no-sandbox", "is_uncaged", is_flag=True, help="Run generated code without a cage.")
 @click.option("--auto-approve", "is_auto", is_flag=True, help="Take bounded changes unasked.")
 @json_option

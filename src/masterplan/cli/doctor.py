@@ -16,6 +16,7 @@ from importlib.util import find_spec
 
 import click
 
+from masterplan.agents.headless import HEADLESS
 from masterplan.cli.discover import ENGINE, discover
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
@@ -69,7 +70,8 @@ def examine(frame: Frame) -> Iterator[Finding]:
     yield _program("node", "--version", "sudo apt-get install nodejs")
     yield _program("chromium", "--version", "sudo apt-get install chromium")
     for agent in found.agents:
-        yield Finding(f"agent {agent}", True, "installed")
+        builds = f"; can build: masterplan build --builder {agent}" if agent in HEADLESS else ""
+        yield Finding(f"agent {agent}", True, f"installed{builds}")
 
 
 def _line(finding: Finding) -> str:

@@ -22,6 +22,7 @@ from masterplan.cli.report import show_next, show_report
 from masterplan.cli.store import Store, shown_path
 from masterplan.cli.workshop import (
     DIRECT,
+    WHO_BUILDS,
     Wishes,
     ask,
     drive,
@@ -54,7 +55,7 @@ class Manner:
     "--apply", "is_applied", is_flag=True, help="Bring a verified result onto your files."
 )
 @click.option("--parallel", type=click.IntRange(1, 64), help="Modules built at once.")
-@click.option("--builder", metavar="NAME", default=DIRECT, help="Use this builder for all.")
+@click.option("--builder", metavar="NAME", default=DIRECT, help=WHO_BUILDS)
 @click.option("--planner", metavar="MODEL", default="", help="Choose the planner yourself.")
 @click.option("--override", metavar="REASON", default="", help="Let it be below the floor.")
 @click.option("--allow-dirty", is_flag=True, help="Plan without what is not committed.")

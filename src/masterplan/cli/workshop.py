@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 BUILDERS = "masterplan.builders"
 DIRECT = "direct"
+WHO_BUILDS = "Who builds: direct, or an agent: claude, codex, opencode, aider, antigravity."
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _SHOWN = 5
 _GLANCE_S = 0.1

@@ -51,6 +51,7 @@ class CageJob:
     ``workdir`` is readable, and writable only if it, or a folder of it, is in ``writable``.
     ``env`` is added to an otherwise empty environment. ``path_dirs`` come first in ``PATH`` and
     are readable. ``.git`` at the top of ``workdir`` is never readable or writable from inside.
+    A Unix socket in a folder of ``readonly`` can be connected to under bubblewrap: the one way out.
     """
 
     workdir: Path
