@@ -1,4 +1,4 @@
-"""What a spec takes for true: builders are told it, and `on_false` says what a false one ends in."""
+"""What a spec takes for true: builders are told it; `on_false` says what a false one ends in."""
 
 from __future__ import annotations
 
