@@ -6,7 +6,7 @@ dialects convert to this. Must not know prices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 UsageSource = Literal["reported", "estimated", "unknown"]
@@ -25,8 +25,16 @@ class Usage:
     source: UsageSource = "unknown"
 
     def __post_init__(self) -> None:
-        counts = (getattr(self, f.name) for f in fields(self) if f.name != "source")
-        if any(count < 0 for count in counts):
+        # Written out, since every answer makes several of these.
+        lowest = min(
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+            self.reasoning_tokens,
+        )
+        if lowest < 0:
             raise ValueError("token counts cannot be negative")
 
     @property

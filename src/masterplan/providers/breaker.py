@@ -54,11 +54,14 @@ class Breaker:
 
     def succeeded(self) -> Breaker:
         """Return the state after an answer of whatever kind: the provider is there."""
-        return Breaker()
+        return _SOUND
 
     def released(self) -> Breaker:
         """Return the state after an attempt that says nothing of the provider."""
         return replace(self, is_probing=False)
+
+
+_SOUND = Breaker()
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class RetryBudget:
 
     def earned(self) -> RetryBudget:
         """Return the budget after one more request."""
-        return replace(self, tokens=min(self.tokens + self.ratio, float(self.burst)))
+        tokens = min(self.tokens + self.ratio, float(self.burst))
+        return self if tokens == self.tokens else replace(self, tokens=tokens)
 
     @property
     def has_one(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from masterplan.core.errors import ProviderError
@@ -84,8 +85,12 @@ class Endpoint:
 
     def ensure_safe_for_key(self) -> None:
         """Raise ``ProviderError`` where a key would cross the network unencrypted."""
-        if urlsplit(self.base_url).scheme == "http" and not self.is_loopback:
+        if not self._is_safe:
             raise self._refusal("provider.plain_http", "would carry the key unencrypted")
+
+    @cached_property
+    def _is_safe(self) -> bool:
+        return urlsplit(self.base_url).scheme == "https" or self.is_loopback
 
     def _refusal(self, code: str, what: str) -> ProviderError:
         host = urlsplit(self.base_url).hostname or "?"

@@ -25,7 +25,7 @@ class Patience:
 
     async def bound(self, wait: Awaitable[T], limit_s: float) -> T:
         """Await within a limit in seconds; raises TimeoutError, the wait is cancelled then."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)  # without it, it asks the system who we are
         assert task is not None
         self._until = self._loop.time() + limit_s
         if self._timer is None or self._rings_at > self._until:
