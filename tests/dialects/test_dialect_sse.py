@@ -68,3 +68,46 @@ def test_parser_when_an_event_is_half_received_says_so() -> None:
     assert not parser.is_between_events
     parser.feed(b"\n")
     assert parser.is_between_events
+
+
+PIECES = b"""data: a
+
+|event: e
+data: b
+
+|data: c
+data: d
+
+|event: e
+
+|: c
+
+|data:x
+
+|
+
+|id: 1
+data: f
+
+|data: g
+|data: h\r
+
+|event: i
+
+data: j
+
+|data: event: k
+
+|data: l|\r|
+""".split(b"|")
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_parser_when_chunks_are_whole_events_gives_the_same_as_bytewise(
+    chunks: list[bytes],
+) -> None:
+    body = b"".join(chunks)
+    bytewise = SseParser()
+    wanted = [event for i in range(len(body)) for event in bytewise.feed(body[i : i + 1])]
+    parser = SseParser()
+    assert [event for chunk in chunks for event in parser.feed(chunk)] == wanted
