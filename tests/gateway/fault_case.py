@@ -15,7 +15,7 @@ import aiohttp
 sys.path.insert(0, str(Path(__file__).parents[1] / "fakes"))
 
 from faultproxy import FaultProxy, Toxics
-from gateway_case import MODELS, Case, asking, path_of, policy_text
+from gateway_case import MODELS, Case, Got, asking, path_of, policy_text
 
 from masterplan.core.message import Failed, Finished
 from masterplan.core.model import Dialect
@@ -24,10 +24,13 @@ from masterplan.gateway.body import Caps
 from masterplan.gateway.serve import Start, serving
 from masterplan.policy import parse_policy
 from masterplan.providers import Limits
-from masterplan.providers.fake import FakeProvider, Script
+from masterplan.providers.fake import FakeProvider, Reply, Script
 
 QUICK = Limits(backoff_s=0.001, jitter_s=0.001, first_byte_s=5, idle_s=5)
 """Towards providers: retries wait next to nothing."""
+
+ONCE = Limits(attempts=1, first_byte_s=5, idle_s=5)
+SSE = {"content-type": "text/event-stream"}
 
 NAMES: dict[str, str] = {
     "anthropic": "claude-haiku-4-5",
@@ -109,6 +112,22 @@ STREAMS: dict[str, list[bytes]] = {
     ],
 }
 """A provider's whole stream, as small as its protocol lets it be."""
+
+
+def whole(dialect: str) -> bytes:
+    """Return the stream's bytes."""
+    return b"".join(STREAMS[dialect])
+
+
+def sending(dialect: str, *events: bytes, **more: object) -> Reply:
+    """Return the reply that sends these events."""
+    return Reply(body=b"".join(events), headers=SSE, **more)  # type: ignore[arg-type]
+
+
+async def ask(case: Case, client: str, model: str, text: str = "hello") -> Got:
+    """Ask for a stream."""
+    body = asking(client, model, text, stream=True)
+    return await case.post(path_of(client, model, stream=True), body)
 
 
 @asynccontextmanager

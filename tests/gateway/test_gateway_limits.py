@@ -190,7 +190,7 @@ def test_connection_when_made_then_nothing_waits_for_more_on_either_side(
 
 
 async def test_stream_when_slow_drip_then_each_piece_is_passed_on_at_once(tmp_path: Path) -> None:
-    sent = Toxics(slice_bytes=1, bandwidth=4_000)
+    sent = Toxics(slice_bytes=8, bandwidth=8_000)
     async with behind(tmp_path, [Reply(text="one two three")], sent) as case:
         told = {"x-masterplan-token": case.address.token}
         url = case.address.base_url + "/v1/messages"
