@@ -14,19 +14,17 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from masterplan.catalog.override import Rates, digest_of, read_rates
 from masterplan.core.model import ModelCard
 from masterplan.core.money import NANO_PER_USD, Cost, to_nano
-from masterplan.core.usage import Usage
+from masterplan.core.usage import ServiceTier, Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
     from genai_prices.types import Provider as PricedProvider
     from genai_prices.types import Usage as PricedUsage
-
-ServiceTier = Literal["standard", "priority", "flex", "fast", "batch"]
 
 CONTEXTS: dict[ServiceTier, tuple[dict[str, str], ...]] = {
     "standard": (),
@@ -82,6 +80,7 @@ class Prices:
         max_output_tokens: int,
         *,
         at: datetime | None = None,
+        tier: ServiceTier = "standard",
     ) -> int | None:
         """Return the most a call can cost, all input in its dearest cache class, or ``None``."""
         if card.is_free:
@@ -93,20 +92,29 @@ class Prices:
             Usage(count, out, cache_write_5m_tokens=count),
             Usage(count, out, cache_write_1h_tokens=count),
         )
-        amounts = [self._nano(card, usage, at or self.as_of) for usage in classes]
+        amounts = [self._nano(card, usage, at or self.as_of, tier) for usage in classes]
         known = [amount for amount in amounts if amount is not None]
         return max(known) if len(known) == len(amounts) else None
 
-    def expected_nano(self, card: ModelCard, input_tokens: int, output_tokens: int) -> int | None:
+    def expected_nano(
+        self,
+        card: ModelCard,
+        input_tokens: int,
+        output_tokens: int,
+        *,
+        tier: ServiceTier = "standard",
+    ) -> int | None:
         """Return what a call of this size costs without any cache, or ``None``."""
-        return self.usage_nano(card, Usage(input_tokens, output_tokens))
+        return self.usage_nano(card, Usage(input_tokens, output_tokens), tier=tier)
 
-    def usage_nano(self, card: ModelCard, usage: Usage) -> int | None:
+    def usage_nano(
+        self, card: ModelCard, usage: Usage, *, tier: ServiceTier = "standard"
+    ) -> int | None:
         """Return what a usage is expected to cost with its cache reads and writes, or ``None``.
 
         For predictions: the figures of ``as_of``, whatever the usage's source says.
         """
-        return 0 if card.is_free else self._nano(card, usage, self.as_of)
+        return 0 if card.is_free else self._nano(card, usage, self.as_of, tier)
 
     def _nano(
         self, card: ModelCard, usage: Usage, at: datetime, tier: ServiceTier = "standard"

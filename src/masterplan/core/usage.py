@@ -11,6 +11,9 @@ from typing import Literal
 
 UsageSource = Literal["reported", "estimated", "unknown"]
 
+ServiceTier = Literal["standard", "priority", "flex", "fast", "batch"]
+"""How a provider serves a call, which it has a price of its own for."""
+
 
 @dataclass(frozen=True)
 class Usage:

@@ -16,6 +16,7 @@ from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 from masterplan.dialects.peeking.field import MESSAGES, fields_of, whole_tokens
 from masterplan.dialects.peeking.splice import Member, find_member, with_member, with_value
+from masterplan.dialects.terms import PLAIN, Terms
 from masterplan.dialects.wire import Node, dump_json, parse_json
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Peek:
     has_schema: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_cached: bool = False
+    terms: Terms = PLAIN
 
 
 def peek(dialect: Dialect, body: bytes, *, path: str = "") -> Peek:
@@ -80,6 +82,7 @@ def peek(dialect: Dialect, body: bytes, *, path: str = "") -> Peek:
         seen.has_schema,
         seen.metadata,
         seen.is_cached,
+        seen.terms,
     )
 
 
@@ -135,7 +138,7 @@ def with_output_cap(dialect: Dialect, body: bytes, tokens: int) -> bytes:
         if member is None or value is None:
             continue
         is_capped = True
-        if value > tokens:
+        if value > tokens or value < 1:  # some servers take such a one as no cap at all
             body = with_value(body, member, b"%d" % tokens)
             config = _config(body) if config else None
     if is_capped:

@@ -5,8 +5,6 @@ Owns what of a client's head goes along. Must not look into what the bytes mean.
 
 from __future__ import annotations
 
-import contextlib
-
 from masterplan.core.message import Failed, Started
 from masterplan.dialects import WireRequest
 from masterplan.dialects.carrier import is_sealed_in
@@ -44,6 +42,7 @@ async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
         seen.max_output_tokens,
         lambda data, tokens: with_output_cap(ask.dialect, data, tokens),
         own_login(ask, job.card),
+        seen.terms,
         strips_usage=strips,
     )
     flow = await desk.pipe.open_raw(job.task, raw, decision=job.decision)
@@ -56,22 +55,26 @@ async def _relay(desk: Desk, job: Job, flow: Flow, answer: Answer) -> None:
     ask, seen = job.ask, job.seen
     heart = heart_of(desk, ask, answer)
     head = Head(200)
+
+    async def deliver(item: Head | bytes | Failed) -> None:
+        nonlocal head
+        if isinstance(item, bytes):
+            if not seen.is_stream:
+                await answer.whole(head.status, item, head.headers)
+                return
+            if not answer.has_started:
+                await answer.begin(head.status, head.headers)
+                heart.start()
+            await answer.write(item)
+            heart.beat()
+        elif isinstance(item, Head):
+            head = item
+        else:
+            begun = Started(head.answer_id, head.served_model or seen.model)
+            await answer.write(stream_error(ask.dialect, item.code, item.message, begun))
+
     try:
-        async with contextlib.aclosing(flow.raw()) as items:
-            async for item in items:
-                if isinstance(item, Head):
-                    head = item
-                elif isinstance(item, Failed):
-                    begun = Started(head.answer_id, head.served_model or seen.model)
-                    await answer.write(stream_error(ask.dialect, item.code, item.message, begun))
-                elif seen.is_stream:
-                    if not answer.has_started:
-                        await answer.begin(head.status, head.headers)
-                        heart.start()
-                    await answer.write(item)
-                    heart.beat()
-                else:
-                    await answer.whole(head.status, item, head.headers)
+        await flow.raw(deliver)
     finally:
         heart.stop()
     if not answer.is_over:

@@ -113,6 +113,9 @@ class Bill:
             return asked
         bare = self._worst(0) or 0
         lowered = int((left - bare) * asked // max(worst - bare, 1))
+        if self._measure.spare_tokens is not None:
+            # Taking all that is left would shut out whoever asks at the same time.
+            lowered = min(lowered, self._measure.spare_tokens)
         if lowered < SMALLEST_OUTPUT_TOKENS:
             return asked
         self._measure = replace(self._measure, output_tokens=lowered)
@@ -175,12 +178,16 @@ class Bill:
 
     def _worst(self, output_tokens: int) -> int | None:
         # A token is at least one byte, and what is longer than the window is refused unpaid.
-        tokens = min(self._measure.input_bytes, self._card.context_tokens)
+        measure, window, terms = self._measure, self._card.context_tokens, self._measure.terms
+        tokens = window if terms.is_open else min(measure.input_bytes, window)
+        output_tokens *= terms.answers
+        # Flex is served as standard, and charged so, where there is no room for it.
+        tier = "standard" if terms.tier == "flex" else terms.tier
         prices = self._keeping.prices
-        if self._measure.has_breakpoint:
-            return prices.worst_case_nano(self._card, tokens, output_tokens)
+        if measure.has_breakpoint:
+            return prices.worst_case_nano(self._card, tokens, output_tokens, tier=tier)
         # Nothing is written to a cache that is not asked for, and reading from one is cheaper.
-        return prices.expected_nano(self._card, tokens, output_tokens)
+        return prices.expected_nano(self._card, tokens, output_tokens, tier=tier)
 
     def _caps(self) -> tuple[Cap, ...]:
         budgets = self._keeping.policy.budgets
@@ -205,7 +212,7 @@ class Bill:
         if card is None:
             return usage, Cost(None, "unknown", f"no price for {result.served_model}")
         at = datetime.fromtimestamp(self._keeping.clock(), UTC)
-        return usage, self._keeping.prices.price(card, usage, at=at)
+        return usage, self._keeping.prices.price(card, usage, at=at, tier=self._measure.terms.tier)
 
     def _billed(self, served: str) -> ModelCard | None:
         """Return whose price is due: a provider charges for what it served, not what was asked."""
@@ -221,7 +228,8 @@ class Bill:
             seen,
             input_tokens=max(seen.input_tokens, self._measure.input_bytes // 4),
             output_tokens=min(
-                max(seen.output_tokens, result.content_chars // 4), self._measure.output_tokens
+                max(seen.output_tokens, result.content_chars // 4),
+                self._measure.output_tokens * self._measure.terms.answers,
             ),
             source="estimated",
         )

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from masterplan.core.message import Media, Reasoning, Request, Text, ToolCall, ToolResult
+from masterplan.dialects.terms import PLAIN, Terms, terms_of_request
 
 DEFAULT_OUTPUT_TOKENS = 8_192
 """The output bound of a request that states none, so that its worst case is known."""
@@ -19,12 +20,17 @@ _MEDIA_TOKENS = 3_000
 
 @dataclass(frozen=True)
 class Measure:
-    """What bounds a call's cost: bytes in, tokens out, cache breakpoints; and its digest."""
+    """What bounds a call's cost: bytes in, tokens out, cache breakpoints; and its digest.
+
+    ``spare_tokens`` is the bound to put in where the client stated none and money is short.
+    """
 
     input_bytes: int
     output_tokens: int
     has_breakpoint: bool
     digest: str
+    terms: Terms = PLAIN
+    spare_tokens: int | None = None
 
 
 def of_request(request: Request) -> Measure:
@@ -34,16 +40,23 @@ def of_request(request: Request) -> Measure:
         request.max_output_tokens or DEFAULT_OUTPUT_TOKENS,
         _has_breakpoint(request),
         hashlib.sha256(repr(request).encode()).hexdigest(),
+        terms_of_request(request),
     )
 
 
-def of_body(body: bytes, max_output_tokens: int | None) -> Measure:
-    """Measure a client's own body, which is forwarded as it is: no token is under a byte."""
+def of_body(body: bytes, stated_tokens: int | None, most_tokens: int, terms: Terms) -> Measure:
+    """Measure a client's own body, which is forwarded as it is: no token is under a byte.
+
+    Where it states no output bound, the model's own, ``most_tokens``, is all that holds it.
+    """
+    is_stated = stated_tokens is not None and stated_tokens > 0
     return Measure(
         len(body),
-        max_output_tokens or DEFAULT_OUTPUT_TOKENS,
+        stated_tokens if is_stated and stated_tokens else most_tokens,
         b'"cache_control"' in body,
         hashlib.sha256(body).hexdigest(),
+        terms,
+        None if is_stated else min(DEFAULT_OUTPUT_TOKENS, most_tokens),
     )
 
 

@@ -25,7 +25,7 @@ from masterplan.pipe.ample import Ample
 from masterplan.pipe.bill import Bill, Bookkeeping, Books, Threaded
 from masterplan.pipe.measure import DEFAULT_OUTPUT_TOKENS, Measure, of_body, of_request
 from masterplan.policy import Policy
-from masterplan.providers import Caller, Head, RawCall, Secret
+from masterplan.providers import Caller, Deliver, Head, RawCall, Secret
 from masterplan.routing import Router
 
 Locate = Callable[[ModelCard], Awaitable[str]]
@@ -119,16 +119,17 @@ class Flow:
                     self._ensure_served(event.model)
                 yield event
 
-    async def raw(self) -> AsyncGenerator[Head | bytes | Failed, None]:
-        """Yield the answer's head and then its bytes; ``Failed`` is last where it broke off."""
+    async def raw(self, deliver: Deliver) -> None:
+        """Deliver the answer's head and then its bytes; ``Failed`` is last where it broke off."""
         raw = self._raw
         assert raw is not None
-        items = self._pipe.caller.relay(self._provider, raw, on_attempt=self._bill)
-        async with contextlib.aclosing(items):
-            async for item in items:
-                if isinstance(item, Head):
-                    self._ensure_served(item.served_model)
-                yield item
+
+        async def checked(item: Head | bytes | Failed) -> None:
+            if isinstance(item, Head):
+                self._ensure_served(item.served_model)
+            await deliver(item)
+
+        await self._pipe.caller.relay(self._provider, raw, on_attempt=self._bill, deliver=checked)
 
     def _canonical(self) -> Request:
         assert self._request is not None
@@ -209,7 +210,8 @@ class Pipe:
         """
         chosen = self._decided(task, decision)
         card = card or self.catalog.card(chosen.model)
-        wanted = request.max_output_tokens or DEFAULT_OUTPUT_TOKENS
+        wanted = request.max_output_tokens or 0
+        wanted = wanted if wanted > 0 else DEFAULT_OUTPUT_TOKENS
         bounded = replace(
             request,
             model=card.wire_name,
@@ -231,7 +233,7 @@ class Pipe:
         """Do as ``open`` for a client's own body, which goes out byte by byte as it came."""
         chosen = self._decided(task, decision)
         card = self.catalog.card(chosen.model)
-        measure = of_body(raw.wire.body, raw.max_output_tokens)
+        measure = of_body(raw.wire.body, raw.max_output_tokens, card.max_output_tokens, raw.terms)
         bill = self._bill(task, chosen, card, measure)
         fitted = await bill.fit()
         if fitted != measure.output_tokens:

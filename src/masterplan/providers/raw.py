@@ -5,10 +5,12 @@ Plain values. Must not know how bytes are sent, nor which model was decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from masterplan.core.message import Failed
 from masterplan.dialects import WireRequest
+from masterplan.dialects.terms import PLAIN, Terms
 from masterplan.providers.endpoint import Secret
 
 FORWARDED_HEADERS = frozenset(
@@ -38,6 +40,7 @@ class RawCall:
     max_output_tokens: int | None
     lower: Callable[[bytes, int], bytes]
     credential: Secret | None = None
+    terms: Terms = PLAIN
     strips_usage: bool = False
     """True where usage was asked for in the client's place, and is taken out again."""
 
@@ -52,11 +55,8 @@ class Head:
     answer_id: str = ""
 
 
-@dataclass(frozen=True)
-class Last:
-    """The last bytes of an answer that ended as its protocol says it must."""
-
-    data: bytes
+Deliver = Callable[[Head | bytes | Failed], Awaitable[None]]
+"""Takes what is forwarded, piece by piece: the head, the bytes, and ``Failed`` where it broke."""
 
 
 def forwarded(headers: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
 from masterplan.dialects.gemini.request_read import named_by
 from masterplan.dialects.peeking.turn import role_of, strings_of, turn_of
+from masterplan.dialects.terms import PLAIN, Terms, terms_of
 from masterplan.dialects.wire import dump_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Seen:
     has_schema: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_cached: bool = False
+    terms: Terms = PLAIN
 
 
 def fields_of(dialect: Dialect, body: bytes, path: str) -> Seen:
@@ -64,7 +66,18 @@ def _anthropic(body: bytes, path: str) -> Seen:
         metadata=_anthropic_metadata(seen),
         is_cached=not isinstance(blocks, str)
         and any(block.cache_control is not None for block in blocks),
+        terms=_terms(speed=seen.speed),
     )
+
+
+def _terms(**fields: Raw) -> Terms:
+    """Read what moves the price; nearly always nothing of it is there."""
+    from masterplan.dialects.peeking import shape
+
+    told = {name: raw for name, raw in fields.items() if raw is not shape.ABSENT}
+    if not told:
+        return PLAIN
+    return terms_of({name: shape.attempt(shape.anything, raw) for name, raw in told.items()})
 
 
 def _anthropic_metadata(seen: Any) -> dict[str, str]:
@@ -112,6 +125,7 @@ def _chat(body: bytes, path: str) -> Seen:
             for tool in seen.tools or ()
         ),
         has_schema=form is not None and form.type in _STRUCTURED,
+        terms=_terms(n=seen.n, service_tier=seen.service_tier),
     )
 
 
@@ -143,6 +157,12 @@ def _responses(body: bytes, path: str) -> Seen:
         tools=_names(names),
         has_schema=form is not None and form.type in _STRUCTURED,
         metadata=said,
+        terms=_terms(
+            service_tier=seen.service_tier,
+            previous_response_id=seen.previous_response_id,
+            conversation=seen.conversation,
+            prompt=seen.prompt,
+        ),
     )
 
 
@@ -171,6 +191,14 @@ def _gemini(body: bytes, path: str) -> Seen:
         has_schema=any(raw not in (shape.ABSENT, shape.NULL) for raw in schemas)
         or "application/json" in (config.media_type, config.media_type_snake),
         metadata={"session_id": session} if isinstance(session, str) else {},
+        terms=_terms(
+            candidateCount=config.count,
+            candidate_count=config.count_snake,
+            serviceTier=seen.service_tier,
+            service_tier=seen.service_tier_snake,
+            cachedContent=seen.cached,
+            cached_content=seen.cached_snake,
+        ),
     )
 
 

@@ -47,6 +47,7 @@ class Anthropic(Struct, gc=False):
     metadata: Raw = ABSENT
     output_config: Raw = ABSENT
     safeguards: Raw = ABSENT
+    speed: Raw = ABSENT
 
 
 class ChatTool(Struct, gc=False):
@@ -73,6 +74,8 @@ class Chat(Struct, gc=False):
     max_completion_tokens: Number = None
     max_tokens: Number = None
     response_format: Kinded | None = None
+    n: Raw = ABSENT
+    service_tier: Raw = ABSENT
 
 
 class ResponsesTool(Struct, gc=False):
@@ -101,6 +104,10 @@ class Responses(Struct, gc=False):
     text: TextShape | None = None
     client_metadata: Raw = ABSENT
     prompt_cache_key: Raw = ABSENT
+    service_tier: Raw = ABSENT
+    previous_response_id: Raw = ABSENT
+    conversation: Raw = ABSENT
+    prompt: Raw = ABSENT
 
 
 class Parts(Struct, gc=False):
@@ -125,6 +132,8 @@ class GeminiConfig(Struct, gc=False):
     schema_snake: Raw = field(default=ABSENT, name="response_schema")
     json_schema: Raw = field(default=ABSENT, name="responseJsonSchema")
     json_schema_snake: Raw = field(default=ABSENT, name="response_json_schema")
+    count: Raw = field(default=ABSENT, name="candidateCount")
+    count_snake: Raw = field(default=ABSENT, name="candidate_count")
     media_type: str | None = field(default=None, name="responseMimeType")
     media_type_snake: str | None = field(default=None, name="response_mime_type")
 
@@ -140,6 +149,10 @@ class Gemini(Struct, gc=False):
     config_snake: GeminiConfig | None = field(default=None, name="generation_config")
     tools: list[GeminiTools] | None = None
     session: Raw = field(default=ABSENT, name="sessionId")
+    service_tier: Raw = field(default=ABSENT, name="serviceTier")
+    service_tier_snake: Raw = field(default=ABSENT, name="service_tier")
+    cached: Raw = field(default=ABSENT, name="cachedContent")
+    cached_snake: Raw = field(default=ABSENT, name="cached_content")
 
 
 class Turn(Struct, gc=False):

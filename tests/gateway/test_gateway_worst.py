@@ -1,0 +1,107 @@
+"""What is held for a request is the most that it can cost, whatever of it moves the price."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from fault_case import NAMES, faulty
+from gateway_case import Case, asking, path_of
+
+from masterplan.core.usage import Usage
+from masterplan.providers.fake import Reply
+
+GPT_OUTPUT_NANO = 15_000
+"""A token of gpt-5.4's answer, in nano-dollars, at the list's standard price."""
+
+
+async def held(case: Case, dialect: str, **fields: object) -> int:
+    """Send a request with more fields and return what was held for it, in nano-dollars."""
+    body = asking(dialect, NAMES[dialect])
+    assert isinstance(body, dict)
+    got = await case.post(path_of(dialect, NAMES[dialect]), {**body, **fields})
+    assert got.status == 200, got.body
+    return case.rows()[-1].worst_case_nano or 0
+
+
+@pytest.mark.parametrize(
+    ("dialect", "one", "many"),
+    [
+        ("openai_chat", {"max_tokens": 1_000}, {"max_tokens": 1_000, "n": 100}),
+        (
+            "gemini",
+            {"generationConfig": {"maxOutputTokens": 1_000}},
+            {"generationConfig": {"maxOutputTokens": 1_000, "candidateCount": 8}},
+        ),
+    ],
+)
+async def test_worst_case_when_many_answers_are_asked_for_then_all_of_them_are_held(
+    tmp_path: Path, dialect: str, one: dict[str, object], many: dict[str, object]
+) -> None:
+    async with faulty(tmp_path, budgets='day = "$100"') as case:
+        single, several = await held(case, dialect, **one), await held(case, dialect, **many)
+    count = 100 if dialect == "openai_chat" else 8
+    assert several > single * count * 0.8
+
+
+async def test_worst_case_when_no_bound_is_stated_then_the_models_own_is_held(
+    tmp_path: Path,
+) -> None:
+    async with faulty(tmp_path, budgets='day = "$100"') as case:
+        for fields in ({}, {"max_tokens": -1}):
+            assert await held(case, "openai_chat", **fields) >= 128_000 * GPT_OUTPUT_NANO
+            assert b"8192" not in case.fake.received[-1].body
+
+
+async def test_output_when_no_bound_is_stated_and_room_is_short_then_others_still_have_room(
+    tmp_path: Path,
+) -> None:
+    reply = Reply(delay_s=0.5, usage=Usage(10, 10, source="reported"))
+    async with faulty(tmp_path, [reply], budgets='day = "$1"') as case:
+        first = asking("openai_chat", NAMES["openai_chat"])
+        path = path_of("openai_chat", NAMES["openai_chat"])
+        answers = await asyncio.gather(*(case.post(path, first) for _ in range(4)))
+        assert [got.status for got in answers] == [200] * 4
+        assert all("lowered" in got.headers["x-masterplan-notes"] for got in answers)
+
+
+async def test_service_tier_when_it_is_dearer_then_held_and_settled_at_its_own_price(
+    tmp_path: Path,
+) -> None:
+    reply = Reply(usage=Usage(1_000, 1_000, source="reported"))
+    async with faulty(tmp_path, [reply], budgets='day = "$100"') as case:
+        for dialect in ("openai_chat", "openai_responses"):
+            bound = "max_tokens" if dialect == "openai_chat" else "max_output_tokens"
+            plain = await held(case, dialect, **{bound: 1_000})
+            dear = await held(case, dialect, **{bound: 1_000}, service_tier="priority")
+            assert dear > plain * 1.5
+            cheap, dearer = (row.cost.nano or 0 for row in case.rows()[-2:])
+            assert dearer > cheap * 1.5
+            await held(case, dialect, **{bound: 1_000}, service_tier="auto")
+            assert case.rows()[-1].cost.nano == cheap
+
+
+async def test_worst_case_when_the_provider_keeps_the_conversation_then_its_window_is_held(
+    tmp_path: Path,
+) -> None:
+    async with faulty(tmp_path, budgets='day = "$100"') as case:
+        own = await held(case, "openai_responses", max_output_tokens=256)
+        kept = await held(
+            case, "openai_responses", max_output_tokens=256, previous_response_id="resp_1"
+        )
+        assert kept > 10 * own
+
+
+@pytest.mark.parametrize("tokens", [-1, 0, -(10**30)])
+async def test_bound_when_it_is_below_one_then_no_internal_error_and_nothing_is_gained(
+    tmp_path: Path, tokens: int
+) -> None:
+    async with faulty(tmp_path, budgets='day = "$0.5"') as case:
+        for client in ("anthropic", "openai_chat"):
+            for name in NAMES.values():
+                body = asking(client, name)
+                assert isinstance(body, dict)
+                got = await case.post(path_of(client, name), {**body, "max_tokens": tokens})
+                assert got.status == 200, got.body
+                assert (case.rows()[-1].worst_case_nano or 0) > 0
