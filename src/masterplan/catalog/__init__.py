@@ -5,6 +5,6 @@ policy, nor how a model is reached.
 """
 
 from masterplan.catalog.card import Catalog
-from masterplan.catalog.price import Prices, ServiceTier
+from masterplan.catalog.price import Prices
 
-__all__ = ["Catalog", "Prices", "ServiceTier"]
+__all__ = ["Catalog", "Prices"]
