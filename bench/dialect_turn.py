@@ -25,7 +25,7 @@ from masterplan.dialects import codec
 
 CHUNKS = 200
 ROUNDS = (10, 60)
-LIMIT_INSTRUCTIONS = 20_000_000
+LIMIT_INSTRUCTIONS = 24_000_000
 CLIENT: Dialect = "anthropic"
 PROVIDER: Dialect = "openai_chat"
 WORDS = ("function", "return", "the", "of", "to", "value", "error", "file", "config", "é→\\", "\n")

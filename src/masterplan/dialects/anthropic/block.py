@@ -82,8 +82,7 @@ def take_cache(fields: Fields) -> tuple[Cache, dict[str, Json]]:
 
 def _left(fields: Fields, extra: dict[str, Json]) -> Extra:
     """Return what was not read, and what was read only in part."""
-    rest = fields.rest
-    return kept("anthropic", {**rest, **extra} if rest or extra else rest)
+    return kept("anthropic", fields.rest | extra)
 
 
 def cache_control(cache: Cache) -> Json:
@@ -132,13 +131,9 @@ def _document(fields: Fields, node: Node) -> Part:
 
 
 def _thinking(fields: Fields, _: Node) -> Part:
-    signature = fields.text("signature") or None
-    return Reasoning(
-        fields.need_text("thinking"),
-        signature,
-        dialect="anthropic",
-        extra=kept("anthropic", fields.rest),
-    )
+    text, signature = fields.need_text("thinking"), fields.text("signature") or None
+    extra = kept("anthropic", fields.rest)
+    return Reasoning(text, signature, dialect="anthropic", extra=extra)
 
 
 def _redacted(fields: Fields, _: Node) -> Part:
