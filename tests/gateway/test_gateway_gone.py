@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 from fault_case import NAMES, asking, faulty, path_of, until
+from gateway_case import Case
 
-from masterplan.providers.fake import Reply
+from masterplan.providers.fake import Received, Reply
 
 MODEL = NAMES["anthropic"]
 
@@ -99,3 +101,40 @@ async def test_usage_when_the_client_left_a_stream_then_what_was_shown_counts(
             assert row.usage.source == "estimated"
             assert 20 <= row.usage.output_tokens <= 200
             assert row.cost.quality == "estimated"
+
+
+async def test_client_when_it_asks_again_at_once_and_leaves_then_the_second_is_left_too(
+    tmp_path: Path,
+) -> None:
+    """Both stand on one connection: the end of the first must not take the second's watch away."""
+
+    def script(received: Received) -> Reply:
+        return Reply(delay_s=30) if received.text == "slow" else Reply()
+
+    async with faulty(tmp_path, script) as case:
+        port = int(case.address.base_url.rpartition(":")[2])
+        for client in ("anthropic", "openai_chat"):
+            for is_stream in (False, True):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(
+                    wire(case, client, "quick", is_stream=is_stream)
+                    + wire(case, client, "slow", is_stream=is_stream)
+                )
+                assert (await reader.readline()).split()[1] == b"200"
+                await until(lambda: case.fake.open_answers == 1)
+                await asyncio.sleep(0.2)
+                assert case.fake.open_answers == 1
+                writer.close()
+                assert await until(lambda: case.fake.open_answers == 0) < 1.0
+
+
+def wire(case: Case, client: str, text: str, *, is_stream: bool) -> bytes:
+    """Return a request as bytes, so that two can be sent on one connection."""
+    body = json.dumps(asking(client, MODEL, text, stream=is_stream)).encode()
+    head = (
+        f"POST {path_of(client, MODEL)} HTTP/1.1",
+        f"host: {case.address.base_url.removeprefix('http://')}",
+        f"x-masterplan-token: {case.address.token}",
+        f"content-length: {len(body)}",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body

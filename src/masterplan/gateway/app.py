@@ -164,7 +164,7 @@ class App:
         if connection.is_lost or self._is_ending:
             work.close()
             raise GoneError if connection.is_lost else _ending()
-        connection.on_lost = lambda: answer.is_over or task.cancel()
+        watch = connection.on_lost = lambda: answer.is_over or task.cancel()
         self._turns.add(task)
         try:
             await work
@@ -174,7 +174,8 @@ class App:
                 raise _ending() from None
         finally:
             self._turns.discard(task)
-            connection.on_lost = None
+            if connection.on_lost is watch:  # else the next request of the connection has begun
+                connection.on_lost = None
 
     async def _lend(self, entry: Entry, answer: Answer) -> None:
         self._ensure_own(entry)
