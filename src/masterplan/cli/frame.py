@@ -38,12 +38,15 @@ COMMANDS: dict[str, str] = {
     "undo": "Take an applied run back.",
     "serve": "Serve the gateway for agents and SDKs on loopback.",
     "lanes": "Show who did each lane, and why.",
+    "replay": "Say what another policy would have decided and cost.",
+    "verifier": "Show what your own checks let through, layer by layer.",
     "cost": "Show spend, savings and cost per accepted module.",
     "launch": "Start a coding agent with the gateway behind it.",
     "agents": "Write the sub-agents of coding agents from the policy.",
     "mcp": "Serve route, plan, build and cost as MCP tools.",
     "trust": "Agree to a repository's masterplan.toml.",
     "models": "List the models that are known; pull the embedded pair.",
+    "policy": "Fit ladders to recorded outcomes.",
     "ledger": "Verify, export and back up the books.",
 }
 """Every command with its one line; its module is ``masterplan.cli.NAME``."""
@@ -108,8 +111,12 @@ class Frame:
         """Return a router for the policy that holds here."""
         from masterplan.catalog import Catalog
         from masterplan.routing import Router
+        from masterplan.routing.known import NOTHING
+        from masterplan.workflow.learned import load_known
 
-        return Router(self.policy(), Catalog.load(), self.prices())
+        policy = self.policy()
+        known = load_known(self.env) if policy.routing.learn else NOTHING
+        return Router(policy, Catalog.load(), self.prices(), known)
 
     def trace(self, decision: Decision) -> None:
         """Print a decision to stderr where ``--trace`` was given."""

@@ -1,0 +1,106 @@
+"""``masterplan policy fit TABLE``: the ladders that recorded outcomes ask for.
+
+Owns the options and the document. Must not choose a rung: evaluation does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from masterplan.cli.output import emit_json, json_option, say
+
+
+@click.group("policy")
+def command() -> None:
+    """Fit ladders to recorded outcomes."""
+
+
+@command.command("fit")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--objective",
+    default="quality>=best, min cost",
+    show_default=True,
+    help="A goal (min cost, max quality) and bounds (quality>=best+0.02, cost<=45%).",
+)
+@click.option(
+    "--verifier",
+    default="none",
+    show_default=True,
+    metavar="ACCEPT_RIGHT,ACCEPT_WRONG",
+    help="Shares of right and of wrong work that the verifier accepts; or perfect, or none.",
+)
+@click.option("--reference", metavar="MODEL", help="Compare with this model instead of the best.")
+@click.option("--kind", help="Fit this kind of work only.")
+@click.option("--agent", help="Use this agent's rows instead of those of the one with most.")
+@click.option("--top", metavar="MODEL", help="Let every ladder end at this model.")
+@click.option("--max-rungs", type=click.IntRange(1, 6), default=4, show_default=True)
+@click.option("--without", metavar="MODEL", multiple=True, help="Leave a model out; repeatable.")
+@click.option("--free", metavar="MODEL", multiple=True, help="A cost of 0 is meant; repeatable.")
+@json_option
+def fit_command(
+    table: Path,
+    objective: str,
+    verifier: str,
+    reference: str | None,
+    kind: str | None,
+    agent: str | None,
+    top: str | None,
+    max_rungs: int,
+    without: tuple[str, ...],
+    free: tuple[str, ...],
+    is_json: bool,
+) -> None:
+    """Find start, rungs, caps and give-up for each kind of work of an outcome TABLE.
+
+    Rungs are chosen by a lower confidence bound of success; figures are cross-validated. The same
+    table gives the same policy.
+
+    \b
+    --json: ladder (model names, first rung first), success, cost_usd, interval (95 % of success,
+    cost_usd, gain, saving), gain (success minus the reference's), saving (share of its cost),
+    caps_usd and give_up_usd (a rung each), verifier, reference, plain (the rungs without caps and
+    give-up), in_sample, is_met, is_cross_validated, tasks, left_out_tasks, missing_pairs,
+    candidates, notes, objective, kinds (the same keys for each kind; at the top: one ladder for
+    all of them).
+    """
+    from masterplan.evaluation.fit import Wish, fit
+    from masterplan.evaluation.ladder import parse_verifier
+    from masterplan.evaluation.objective import parse_objective
+    from masterplan.evaluation.table import load_table
+    from masterplan.evaluation.told import fitted_json, fitted_lines
+
+    rates = parse_verifier(verifier)
+    wish = Wish(parse_objective(objective), rates, reference, top, max_rungs, without)
+    outcomes = load_table(table, free=free).of_agent(agent)
+    kinds = (kind,) if kind is not None else outcomes.kinds
+    fitted = {own: fit(outcomes.pivot(own), wish) for own in kinds}
+    whole = fitted[kinds[0]] if len(kinds) == 1 else fit(outcomes.pivot(), wish)
+    if is_json:
+        told = fitted_json(whole, rates)
+        told["objective"] = objective
+        told["notes"] = [*outcomes.notes, *whole.notes]
+        told["kinds"] = {own: fitted_json(plan, rates) for own, plan in fitted.items()}
+        emit_json(told)
+        return
+    for own, plan in fitted.items():
+        say(fitted_lines(own, plan, rates))
+        say("")
+    if len(kinds) > 1:
+        say([*fitted_lines("one ladder for all kinds", whole, rates), ""])
+    say([f"note: {note}" for note in outcomes.notes])
+    say(["", *_rules({own: plan.plan for own, plan in fitted.items()})])
+
+
+def _rules(plans: dict[str, object]) -> list[str]:
+    from masterplan.catalog import Catalog
+    from masterplan.evaluation.ladder import Plan
+    from masterplan.evaluation.names import catalog_id
+    from masterplan.evaluation.told import rules_toml
+
+    found = {kind: plan for kind, plan in plans.items() if isinstance(plan, Plan)}
+    book = Catalog.load()
+    models = {model for plan in found.values() for model in plan.rungs}
+    return rules_toml(found, {model: catalog_id(model, book) for model in models})

@@ -1,0 +1,91 @@
+"""How sure a figure is: resampled tasks, the same draws for all that is compared.
+
+Owns the draws and the percentiles. Tasks are the unit, since one task's attempts are not
+independent of each other. Must not know what the figures mean.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from operator import mul
+
+Interval = tuple[float, float]
+"""The lower and the upper end of 95 %."""
+
+DRAWS = 1_000
+MAX_GROUPS = 512
+"""Above so many tasks, random groups of them are drawn: the interval is the same, the work not."""
+_SEED = 20_261_123
+
+
+class Bootstrap:
+    """Draws of one set of tasks, fixed by their number: the same tasks give the same interval."""
+
+    def __init__(self, count: int, draws: int = DRAWS) -> None:
+        source = random.Random(_SEED + count)
+        groups = max(1, min(count, MAX_GROUPS))
+        # Which group a task falls in must not follow the table's order.
+        self._group = [index % groups for index in range(count)]
+        source.shuffle(self._group)
+        self._groups = groups
+        self._weights = [_drawn(source, groups) for _ in range(draws)]
+
+    def sums(self, values: Sequence[float]) -> list[float]:
+        """Return the sum over the tasks in each draw."""
+        grouped = [0.0] * self._groups
+        for group, value in zip(self._group, values, strict=True):
+            grouped[group] += value
+        return [sum(map(mul, weights, grouped)) for weights in self._weights]
+
+    def mean(self, values: Sequence[float]) -> Interval:
+        """Return the interval of a mean."""
+        return self.ratio(values, [1.0] * len(values))
+
+    def ratio(self, over: Sequence[float], under: Sequence[float]) -> Interval:
+        """Return the interval of the sum of one by the sum of the other."""
+        return interval(quotients(self.sums(over), self.sums(under)))
+
+
+def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """Divide draw by draw; a draw that has nothing to divide by is infinite."""
+    return [a / b if b else float("inf") for a, b in zip(over, under, strict=True)]
+
+
+def interval(draws: Sequence[float]) -> Interval:
+    """Return the 2.5th and the 97.5th percentile.
+
+    >>> interval([float(x) for x in range(1001)])
+    (25.0, 975.0)
+    """
+    ordered = sorted(draws)
+    return quantile(ordered, 0.025), quantile(ordered, 0.975)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Return a quantile of sorted values, between neighbours by their distance."""
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    rest = place - low
+    if not rest:
+        return ordered[low]
+    return ordered[low] * (1 - rest) + ordered[min(low + 1, len(ordered) - 1)] * rest
+
+
+def _drawn(source: random.Random, count: int) -> list[int]:
+    weights = [0] * count
+    for index in source.choices(range(count), k=count):
+        weights[index] += 1
+    return weights
+
+
+def folds(names: Sequence[str], count: int, repeat: int) -> Iterator[list[bool]]:
+    """Yield for each fold which tasks are held out; by the names alone, never by their order."""
+    import hashlib
+
+    marks = [hashlib.sha256(f"{repeat}:{name}".encode()).digest() for name in names]
+    place = {
+        index: rank for rank, index in enumerate(sorted(range(len(names)), key=marks.__getitem__))
+    }
+    for fold in range(count):
+        yield [place[index] % count == fold for index in range(len(names))]

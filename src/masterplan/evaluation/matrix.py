@@ -1,0 +1,118 @@
+"""Outcomes of one table as tasks by models: the plain values that scores and ladders are made of.
+
+Owns the shape and the questions asked of it (one model's column, the tasks where several are
+known). Must not know files, polars or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import compress
+
+from masterplan.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What each model did on each task; a cell is ``None`` where nothing is recorded.
+
+    ``success`` lies in [0, 1] (the mean of repeated attempts), ``cost_nano`` is nano-dollars.
+    ``missing`` counts pairs of task and model without a success or without a cost.
+    """
+
+    tasks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    models: tuple[str, ...]
+    success: list[list[float | None]]
+    cost_nano: list[list[int | None]]
+    missing: int
+    texts: tuple[str, ...] = ()
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {model: index for index, model in enumerate(self.models)}
+
+    @cached_property
+    def _successes(self) -> list[tuple[float | None, ...]]:
+        return list(zip(*self.success, strict=True)) if self.success else [() for _ in self.models]
+
+    @cached_property
+    def _costs(self) -> list[tuple[int | None, ...]]:
+        return (
+            list(zip(*self.cost_nano, strict=True)) if self.cost_nano else [() for _ in self.models]
+        )
+
+    def successes(self, model: str) -> tuple[float | None, ...]:
+        """Return one model's successes, a task each."""
+        return self._successes[self._place[model]]
+
+    def costs(self, model: str) -> tuple[int | None, ...]:
+        """Return one model's costs in nano-dollars, a task each."""
+        return self._costs[self._place[model]]
+
+    def known(self, models: Iterable[str]) -> list[bool]:
+        """Tell for each task whether success and cost of all these models are recorded."""
+        known = [True] * len(self.tasks)
+        for model in models:
+            pairs = zip(known, self.successes(model), self.costs(model), strict=True)
+            known = [k and s is not None and c is not None for k, s, c in pairs]
+        return known
+
+    def only(self, is_kept: Sequence[bool]) -> Matrix:
+        """Return the matrix of some of the tasks."""
+        success = list(compress(self.success, is_kept))
+        cost = list(compress(self.cost_nano, is_kept))
+        return replace(
+            self,
+            tasks=tuple(compress(self.tasks, is_kept)),
+            kinds=tuple(compress(self.kinds, is_kept)),
+            success=success,
+            cost_nano=cost,
+            missing=count_missing(success, cost),
+            texts=tuple(compress(self.texts, is_kept)),
+        )
+
+    def of_kind(self, kind: str) -> Matrix:
+        """Return the matrix of one kind's tasks."""
+        return self.only([own == kind for own in self.kinds])
+
+    def without(self, models: Iterable[str]) -> Matrix:
+        """Return the matrix without some models; its tasks stay."""
+        left_out = set(models)
+        is_kept = [model not in left_out for model in self.models]
+        success = [list(compress(row, is_kept)) for row in self.success]
+        cost = [list(compress(row, is_kept)) for row in self.cost_nano]
+        return replace(
+            self,
+            models=tuple(compress(self.models, is_kept)),
+            success=success,
+            cost_nano=cost,
+            missing=count_missing(success, cost),
+        )
+
+    def ensure_models(self, models: Iterable[str], where: str) -> None:
+        """Raise InputError where a model is named that the table lacks."""
+        import difflib
+
+        for model in models:
+            if model not in self._place:
+                near = difflib.get_close_matches(model, self.models, n=3, cutoff=0.4)
+                hint = f"did you mean {' or '.join(near)}?" if near else _listed(self.models)
+                message = f"the table has no model {model!r}"
+                raise InputError("table.unknown_model", message, where, hint)
+
+
+def count_missing(success: list[list[float | None]], cost: list[list[int | None]]) -> int:
+    """Count the pairs without a success or without a cost."""
+    return sum(
+        s is None or c is None
+        for row, costs in zip(success, cost, strict=True)
+        for s, c in zip(row, costs, strict=True)
+    )
+
+
+def _listed(models: Sequence[str]) -> str:
+    more = f" and {len(models) - 8} more" if len(models) > 8 else ""
+    return f"its models are {', '.join(models[:8])}{more}"
