@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,10 +106,11 @@ class Builds:
         start = (sys.executable, "-m", "masterplan", "build", "--policy", str(self.policy))
         return (*start, *words, "--builder", self.agent, "--json")
 
-    async def run(self, *words: str) -> Ran:
-        """Run it to its end."""
+    async def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ran:
+        """Run it to its end; ``env`` changes the machine's variables."""
         argv = self.command(*(words or (str(self.spec),)))
-        return await run(self.machine.env_of(self.agent), self.machine.project, *argv)
+        variables = {**self.machine.env_of(self.agent), **(env or {})}
+        return await run(variables, self.machine.project, *argv)
 
 
 def alive(mark: str) -> bool:

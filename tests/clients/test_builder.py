@@ -78,3 +78,16 @@ async def test_agent_when_it_builds_then_the_module_is_verified(
         assert {(received.dialect, received.model) for received in fake.received} == {HAIKU}
     assert module["tries"] == 1
     assert module["model"] == "anthropic/claude-haiku-4-5"
+
+
+async def test_build_when_the_agent_is_not_installed_then_refused_before_anything_is_spent(
+    machine: Machine,
+) -> None:
+    async with FakeProvider() as fake:
+        builds = Builds.prepare("claude", machine, fake)
+        ran = await builds.run(env={"PATH": os.defpath})
+        assert ran.code == 2, ran.out + ran.err
+        assert ran.json["error"]["code"] == "agent.not_installed"
+        assert ran.json["error"]["mend"] == "npm install -g @anthropic-ai/claude-code"
+        assert fake.received == []
+    assert not list(machine.project.glob(".masterplan/runs/*/trees"))

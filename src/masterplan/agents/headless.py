@@ -21,13 +21,18 @@ from masterplan.core.errors import InputError
 _NOWHERE = "/dev/null"
 _MODULES = "node_modules"
 _SHEBANG = b"#!"
+_CLAUDE_TOOLS = "Bash,Edit,Write,Read,Glob,Grep,NotebookEdit,TodoWrite,Agent"
 
 
 @dataclass(frozen=True)
 class Errand:
-    """What an agent is sent for: the prompt's file (also its standard input), and its files."""
+    """What an agent is sent for: the prompt's file (also its standard input), and its files.
+
+    ``is_caged``: something else bounds what it may do, so it need not ask.
+    """
 
     prompt: Path
+    is_caged: bool
     writable: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
 
@@ -60,11 +65,10 @@ class Program:
 
 
 def _claude(errand: Errand) -> tuple[str, ...]:
-    return (
-        *("-p", "--output-format", "text", "--permission-mode", "acceptEdits"),
-        *("--allowedTools", "Bash,Edit,Write,Read,Glob,Grep,NotebookEdit,TodoWrite,Agent"),
-        *("--disallowedTools", "WebFetch,WebSearch", "--strict-mcp-config"),
-    )
+    asked = ("--permission-mode", "acceptEdits", "--allowedTools", _CLAUDE_TOOLS)
+    may = ("--dangerously-skip-permissions",) if errand.is_caged else asked
+    nothing_outside = ("--disallowedTools", "WebFetch,WebSearch", "--strict-mcp-config")
+    return ("-p", "--output-format", "text", *may, *nothing_outside)
 
 
 def _codex(errand: Errand) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from masterplan.cli.output import harmless, say
 from masterplan.cli.progress import Progress
 from masterplan.core.errors import PolicyError, WorkspaceError
 from masterplan.sandbox import find_cage
-from masterplan.workflow.builders import Builder
+from masterplan.workflow.builders import Builder, Particular
 from masterplan.workflow.open import open_pipe
 from masterplan.workflow.plan.planner import Planner
 from masterplan.workflow.site import Site
@@ -75,6 +75,8 @@ async def open_workshop(
     policy = frame.policy()
     builder = load_builder(wishes.builder)
     cage = find_cage(allow_unsafe=wishes.is_uncaged)
+    if isinstance(builder, Particular):
+        builder.ensure_ready(cage)
     async with open_pipe(policy, frame.env, trace=progress.trace) as pipe:
         planner = Planner(
             pipe, progress.listen, wishes.run, model=wishes.planner, override=wishes.override

@@ -67,14 +67,22 @@ class AgentBuilder:
         self.name = name
         self._environ = environ
 
+    @property
+    def _env(self) -> Mapping[str, str]:
+        return os.environ if self._environ is None else self._environ
+
+    def ensure_ready(self, cage: Cage) -> Program:
+        """Return the agent's program; InputError or CageError where it cannot build here."""
+        ensure_extra()
+        _ensure_fit(cage, self.name)
+        return find_program(self.name, self._env)
+
     async def build(
         self, assignment: Assignment, *, task: Task, decision: Decision, pipe: Pipe
     ) -> Proposal:
         """Let the agent work in the tree; raises what the pipe raised, or why it cannot run."""
-        environ = os.environ if self._environ is None else self._environ
-        ensure_extra()
-        cage = _fit(assignment.cage or find_cage(), self.name)
-        program = find_program(self.name, environ)
+        cage = assignment.cage or find_cage()
+        program, environ = self.ensure_ready(cage), self._env
         pin = Pin(task, decision)
         is_caged = cage.name != "none"
         with lodge() as place:
@@ -140,7 +148,8 @@ class _Visit:
         for name, content in wiring.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content)
-        errand = Errand(prompt, self.assignment.writable, tuple(self.assignment.read))
+        mine, theirs = self.assignment.writable, tuple(self.assignment.read)
+        errand = Errand(prompt, is_caged, mine, theirs)
         argv = [str(self.program.path)]
         if headless.program:
             argv.append(str(folder / "agent.py"))
@@ -209,8 +218,8 @@ def _raise_broken(name: str, result: CageResult, pin: Pin) -> None:
     raise BuildError("agent.broke", message)
 
 
-def _fit(cage: Cage, name: str) -> Cage:
-    """Return the cage if an agent can work in it; Landlock refuses every socket."""
+def _ensure_fit(cage: Cage, name: str) -> None:
+    """Refuse a cage in which no agent can work: Landlock refuses every socket."""
     if cage.name == "landlock":
         raise CageError(
             "cage.no_agent",
@@ -218,7 +227,6 @@ def _fit(cage: Cage, name: str) -> Cage:
             "--builder",
             "sudo apt-get install bubblewrap",
         )
-    return cage
 
 
 def _limits(policy: Policy) -> Limits:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from masterplan.core.decision import Decision
 from masterplan.core.task import Task
@@ -69,4 +69,13 @@ class Builder(Protocol):
         self, assignment: Assignment, *, task: Task, decision: Decision, pipe: Pipe
     ) -> Proposal:
         """Return the files; raise ProviderError, BudgetError or LedgerError as the pipe does."""
+        ...
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """A builder that cannot work everywhere: it is asked before anything is spent."""
+
+    def ensure_ready(self, cage: Cage) -> object:
+        """Raise InputError or CageError, with what mends it, where it cannot build here."""
         ...
