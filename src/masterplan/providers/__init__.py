@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits, NoHooks, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
-from masterplan.providers.raw import Head, RawCall
+from masterplan.providers.raw import Deliver, Head, RawCall
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import may_fail_over
 
@@ -22,6 +22,7 @@ __all__ = [
     "AttemptHooks",
     "AttemptResult",
     "Caller",
+    "Deliver",
     "Endpoint",
     "Head",
     "Limits",

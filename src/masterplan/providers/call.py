@@ -30,7 +30,9 @@ from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
 from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.exchange import Exchange, Plan
-from masterplan.providers.raw import Head, Last, RawCall
+from masterplan.providers.gate import Gate, TurnedAwayError
+from masterplan.providers.patience import to_its_end
+from masterplan.providers.raw import Deliver, RawCall
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
 from masterplan.providers.upstream import Progress, Upstream
@@ -148,9 +150,9 @@ class Caller:
                 yield event
 
     async def relay(
-        self, provider: str, raw: RawCall, *, on_attempt: AttemptHooks
-    ) -> AsyncGenerator[Head | bytes | Failed, None]:
-        """Yield the head and the bytes of an answer to a client's own body, as they came.
+        self, provider: str, raw: RawCall, *, on_attempt: AttemptHooks, deliver: Deliver
+    ) -> None:
+        """Deliver the head and the bytes of an answer to a client's own body, as they came.
 
         As ``stream`` does: nothing is given before the first content, ``Failed`` is last where
         the answer broke off behind it, and the attempt is settled before the last bytes.
@@ -158,10 +160,24 @@ class Caller:
         endpoint = self._registry.endpoint(provider)
         key = None if raw.credential else self._registry.key(provider)
         plan = Plan.of_raw(endpoint, key, raw)
-        kind = _Kind(Exchange.raw, lambda exchange, _: exchange.shows_content, (Last, Failed))
-        async with aclosing(self._tried(plan, on_attempt, kind)) as items:
-            async for item in items:
-                yield item.data if isinstance(item, Last) else item
+        number = 0
+        while True:
+            number += 1
+            exchange, ticket = await self._begin(plan, number, on_attempt)
+            gate = Gate(exchange, deliver)
+            result: AttemptResult | None = None
+            try:
+                last = await exchange.raw(gate.take)
+                result = exchange.result()
+            except TurnedAwayError as turned:
+                raise turned.error from None
+            finally:
+                await self._settle(plan, on_attempt, ticket, result or exchange.cancelled())
+            if exchange.error is None or exchange.has_content:
+                await gate.open()
+                await deliver(last)
+                return
+            await self._wait_or_raise(exchange, number)
 
     async def _tried(
         self, plan: Plan, hooks: AttemptHooks, kind: _Kind[T]
@@ -238,7 +254,7 @@ class Caller:
         self, plan: Plan, hooks: AttemptHooks, ticket: object, result: AttemptResult
     ) -> None:
         self._note_health(plan.endpoint.provider, result)
-        await _to_its_end(hooks.after(ticket, result))
+        await to_its_end(hooks.after(ticket, result))
 
     def _note_health(self, provider: str, result: AttemptResult) -> None:
         breaker = self._breakers[provider]
@@ -281,17 +297,3 @@ def _placed(error: ProviderError, endpoint: Endpoint) -> ProviderError:
         names = " or ".join(endpoint.key_env)
         error.mend = f"check the key in {names}, and that it belongs to {endpoint.provider}"
     return error
-
-
-async def _to_its_end(work: Awaitable[None]) -> None:
-    """Await to the end even while being cancelled: a settlement is never left half done."""
-    task = asyncio.ensure_future(work)
-    was_cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            was_cancelled = True
-    task.result()
-    if was_cancelled:
-        raise asyncio.CancelledError

@@ -29,7 +29,7 @@ from masterplan.dialects.sequence import has_content
 from masterplan.dialects.tap import Tap
 from masterplan.providers.attempt import AttemptResult, Limits, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
-from masterplan.providers.raw import Head, Last, RawCall, forwarded
+from masterplan.providers.raw import Deliver, Head, RawCall, forwarded
 from masterplan.providers.upstream import Answer, Progress, Upstream
 
 _UNSAID: frozenset[Outcome] = frozenset({"provider_error", "cut", "protocol_error"})
@@ -111,7 +111,7 @@ class Exchange:
                 self.plan.endpoint, self.plan.wire, self.plan.key, self._progress
             ) as answer:
                 await self._refuse_bad(answer, "text/event-stream")
-                async for chunk in answer.chunks():
+                while chunk := await answer.next():
                     for event in self._noted(reader, reader.feed(chunk)):
                         yield event
                     if reader.outcome is not None:
@@ -123,68 +123,64 @@ class Exchange:
             self._fail(error)
             yield Failed(error.code, error.message)
 
-    async def raw(self) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
-        """Yield head and bytes as they came; the last is ``Last``, or ``Failed`` with ``error``."""
+    async def raw(self, deliver: Deliver) -> bytes | Failed:
+        """Deliver head and bytes as they came, but the last: return them, or what went wrong.
+
+        Handed on instead of yielded: every generator between would cost each event its part.
+        """
         plan = self.plan
-        tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
+        self._tap = tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
         wanted = "text/event-stream" if plan.wire.is_stream else "application/json"
-        self._tap = tap if plan.wire.is_stream else None
         try:
             async with self._upstream.send(
                 plan.endpoint, plan.wire, plan.key, self._progress
             ) as answer:
                 await self._refuse_bad(answer, wanted)
-                items = self._tapped if plan.wire.is_stream else self._untapped
-                async for item in items(answer, tap):
-                    yield item
+                if plan.wire.is_stream:
+                    return await self._tapped(answer, tap, deliver)
+                return await self._untapped(answer, deliver)
         except ProviderError as error:
             if plan.wire.is_stream:
                 self._note(tap)
             self._fail(error)
-            yield Failed(error.code, error.message)
+            return Failed(error.code, error.message)
 
-    async def _untapped(
-        self, answer: Answer, _: Tap
-    ) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
+    async def _untapped(self, answer: Answer, deliver: Deliver) -> bytes | Failed:
         body = await answer.read()
         if self._judged(self._parsed(body)) is None:
-            yield Failed("provider.bad_answer", "")
-            return
-        yield Head(answer.status, forwarded(answer.headers), self._served_model or "")
-        yield Last(body)
+            return Failed("provider.bad_answer", "")
+        await deliver(Head(answer.status, forwarded(answer.headers), self._served_model or ""))
+        return body
 
-    async def _tapped(
-        self, answer: Answer, tap: Tap
-    ) -> AsyncGenerator[Head | bytes | Last | Failed, None]:
+    async def _tapped(self, answer: Answer, tap: Tap, deliver: Deliver) -> bytes | Failed:
         """Forward whole events; the head waits for the one that says who serves."""
-        head: Head | None = None
+        is_begun = False
         early = b""
-        async for chunk in answer.chunks():
+        while chunk := await answer.next():
             ready = tap.feed(chunk)
-            if head is None:
+            if not is_begun:
                 early += ready
                 if not tap.is_begun:
                     continue  # comments that keep the connection alive say nothing yet
+                is_begun = True
                 headers, served = forwarded(answer.headers), tap.served_model or ""
-                head = Head(answer.status, headers, served, tap.answer_id)
-                yield head
+                await deliver(Head(answer.status, headers, served, tap.answer_id))
                 ready, early = early, b""
             if tap.outcome is not None:
                 break
             if ready:
                 self.shows_content = tap.has_content
-                yield ready
+                await deliver(ready)
         else:
             ready = tap.end()
         self._note(tap)
         if tap.failed is not None:
             self._noted(tap, [tap.failed])
-            yield tap.failed
-            return
+            return tap.failed
         if self._outcome in _UNSAID:
             self._blame(str(self._outcome), None)
         self.shows_content = tap.has_content
-        yield Last(ready)
+        return ready
 
     def note_content(self) -> None:
         """Say that content is about to reach the client: from here nothing is tried again."""
@@ -209,7 +205,7 @@ class Exchange:
 
     def cancelled(self) -> AttemptResult:
         """Return the result of an attempt whose caller went away."""
-        if self._tap is not None:
+        if self._tap is not None and self.plan.wire.is_stream:
             self._note(self._tap)
         self._outcome, self.error = "cancelled", None
         return self.result()

@@ -1,4 +1,4 @@
-"""A bound on every wait of one exchange, with one timer for all of them.
+"""Waits of one exchange: bounded, with one timer for all of them, or held to their end.
 
 Owns the one timer: setting one a wait costs more than reading a piece of a stream. Must not know
 what is waited for.
@@ -61,3 +61,17 @@ class Patience:
             return
         self._is_over = True
         self._task.cancel()
+
+
+async def to_its_end(work: Awaitable[None]) -> None:
+    """Await to the end even while being cancelled: a settlement is never left half done."""
+    task = asyncio.ensure_future(work)
+    was_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            was_cancelled = True
+    task.result()
+    if was_cancelled:
+        raise asyncio.CancelledError

@@ -57,6 +57,8 @@ class Answer:
         self._limits = limits
         self._secret = _bytes_of(key)
         self._patience = patience
+        self._size = 0
+        self._held = b""
         self.status = response.status
         self.headers: Mapping[str, str] = {k.lower(): v for k, v in response.headers.items()}
 
@@ -65,39 +67,37 @@ class Answer:
         """The content type without its parameters, lower case; empty where there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; raises ``ProviderError`` on silence, a cut or the cap.
+    async def next(self) -> bytes:
+        """Return what came, empty at the end; raises ``ProviderError`` on silence or over the cap.
 
         A key that comes back, as some providers repeat a refused one, is taken out.
         """
-        secret, limits = self._secret, self._limits
-        limit_s = limits.first_byte_s
-        held = b""
-        size = 0
-        while chunk := await self._next(limit_s):
-            limit_s = limits.idle_s
-            size += len(chunk)
-            if size > limits.response_bytes:
+        limits = self._limits
+        while True:
+            limit_s = limits.idle_s if self._size else limits.first_byte_s
+            try:
+                chunk = await self._patience.bound(self._stream.readany(), limit_s)
+            except TimeoutError:
+                silent = f"nothing came for {limit_s:g} s"
+                raise ProviderError("provider.stalled", silent) from None
+            self._size += len(chunk)
+            if self._size > limits.response_bytes:
                 told = f"the answer is over {limits.response_bytes} bytes"
                 raise ProviderError("provider.too_much", told)
-            ready, held = without_key(secret, held + chunk) if secret else (chunk, b"")
+            if not self._secret:
+                return chunk
+            if not chunk:
+                rest, self._held = self._held, b""
+                return rest
+            ready, self._held = without_key(self._secret, self._held + chunk)
             if ready:
-                yield ready
-        if held:
-            yield held
-
-    async def _next(self, limit_s: float) -> bytes:
-        try:
-            return await self._patience.bound(self._stream.readany(), limit_s)
-        except TimeoutError:
-            silent = f"nothing came for {limit_s:g} s"
-            raise ProviderError("provider.stalled", silent) from None
+                return ready
 
     async def read(self, most_bytes: int | None = None) -> bytes:
         """Return the whole body, or its first bytes where a bound is given."""
         pieces: list[bytes] = []
         size = 0
-        async for chunk in self.chunks():
+        while chunk := await self.next():
             pieces.append(chunk)
             size += len(chunk)
             if most_bytes is not None and size >= most_bytes:
