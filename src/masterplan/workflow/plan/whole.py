@@ -1,7 +1,8 @@
 """Plan with a model that can write a whole spec at once, and have it mend what is complained of.
 
 Owns the question and what code fills in afterwards (base, ownership, blob shas, the brief's
-examples and tests made of them). Must not know providers, the ledger or how the gate gathers its facts.
+examples and tests made of them). Must not know providers, the ledger or how the gate gathers its
+facts.
 """
 
 from __future__ import annotations
