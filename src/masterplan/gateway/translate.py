@@ -18,9 +18,13 @@ from masterplan.gateway.carrier import for_model
 from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
 from masterplan.gateway.fit import fitted
 from masterplan.gateway.forward import passed_on
+from masterplan.gateway.lanelog import short
 from masterplan.gateway.spawned import SpawnListener
 from masterplan.gateway.steer import rewrite
 from masterplan.pipe import Flow
+
+TOLD_LOSSES = 50
+"""Kinds of loss a lane's log is told: a client that makes up fields would fill it."""
 
 
 async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> Flow:
@@ -92,10 +96,12 @@ async def _stream(
 
 def _report(desk: Desk, job: Job, losses: list[Loss], check: ArgumentCheck) -> None:
     """Tell the log what was lost, once for each lane and kind of loss, and every repair."""
-    new = [loss for loss in losses if loss.what not in job.state.told_losses]
+    told = job.state.told_losses
+    new = [loss for loss in losses if loss.what not in told][: max(TOLD_LOSSES - len(told), 0)]
     if new:
-        job.state.told_losses |= {loss.what for loss in new}
-        job.note(desk, "loss", reasons=[f"{one.what} at {one.where}: {one.done}" for one in new])
+        told |= {loss.what for loss in new}
+        reasons = [f"{one.what} at {one.where}: {one.done}" for one in new]
+        job.note(desk, "loss", reasons=short(reasons))
     for note in check.notes:
         job.note(
             desk,

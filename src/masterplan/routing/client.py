@@ -20,6 +20,7 @@ ATTRIBUTION = "x-anthropic-billing-header:"
 """How the first system block of Claude Code begins."""
 SYSTEM_ROLES = frozenset({"system", "developer"})
 ID_CHARS = 80
+VERSION_CHARS = 40
 PROMPT_CHARS = 20_000
 LEADING_TURNS = 8
 
@@ -70,7 +71,11 @@ def client_of(headers: Mapping[str, str], peek: Peek) -> Client:
     """Return who speaks, by ``user-agent``, attribution block or the beginning of its prompt."""
     agent = headers.get("user-agent", "")
     found = next(
-        (Client(name, hit.group(1)) for name, form in _AGENTS if (hit := form.match(agent))),
+        (
+            Client(name, hit.group(1)[:VERSION_CHARS])
+            for name, form in _AGENTS
+            if (hit := form.match(agent))
+        ),
         Client(),
     )
     if found.name and found.name not in _HIDING:

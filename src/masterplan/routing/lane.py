@@ -31,6 +31,7 @@ LaneName = Literal["main", "plan", "build", "subagent", "compaction", "auxiliary
 LANE_NAMES: tuple[LaneName, ...] = get_args(LaneName)
 LaneSignal = Literal["header", "hint", "attribution", "fingerprint", "default"]
 EXPLICIT = "x-masterplan-lane"
+_REASON_CHARS = 200
 _SUBAGENT_MARK = "cc_is_subagent=true"
 
 
@@ -106,7 +107,7 @@ def find_lane(
         client.name,
         client.version,
         found.signal,
-        found.reason,
+        found.reason[:_REASON_CHARS],
     )
 
 
