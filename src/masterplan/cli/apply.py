@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from masterplan.cli.books import note_fate
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.report import BECAME, MAX_CHARS
@@ -42,7 +43,7 @@ def command(frame: Frame, run: str | None, is_json: bool) -> None:
     commit, base = str(report.get("commit", "")), str(report.get("base", ""))
     if report.get("status") != "verified" or not commit:
         raise _not_verified(name, report)
-    told = apply_report(repo, name, commit, base, is_json=is_json)
+    told = apply_report(repo, (name, commit, base), frame.env, is_json=is_json)
     if is_json:
         emit_json(told)
 
@@ -81,9 +82,10 @@ def _became(report: Mapping[str, object]) -> str:
 
 
 def apply_report(
-    repo: Repo, run: str, commit: str, base: str, *, is_json: bool
+    repo: Repo, verified: tuple[str, str, str], env: Mapping[str, str], *, is_json: bool
 ) -> dict[str, object]:
-    """Apply a run and say what was changed."""
+    """Apply a run, given with its commit and base, and say what was changed."""
+    run, commit, base = verified
     ensure_on_branch(repo)
 
     async def work() -> dict[str, object]:
@@ -97,6 +99,8 @@ def apply_report(
         }
 
     told = drive(work())
+    if told["apply"]:
+        note_fate(env, run, "applied", str(told["apply"]))
     if not is_json:
         if not told["apply"]:
             say(f"run {run} is on your files already; nothing was changed")

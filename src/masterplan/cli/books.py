@@ -6,9 +6,12 @@ was never built. Must not know what is looked at.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from masterplan.cli.output import say
 from masterplan.core.errors import LedgerError
 from masterplan.ledger import AttemptRow, Ledger
 
@@ -26,6 +29,23 @@ def find_books(env: Mapping[str, str]) -> Ledger | None:
         if error.code == "ledger.not_found":
             return None
         raise
+
+
+def note_fate(env: Mapping[str, str], run: str, fate: str, apply_id: str) -> None:
+    """Record that a run was applied or undone: later it says what its verification was worth.
+
+    The files are the user's either way, so books that cannot be written are only a warning.
+    """
+    try:
+        ledger = find_books(env)
+        if ledger is None:
+            return
+        with ledger:
+            if ledger.run(run) is not None:
+                key = hashlib.sha256(f"{fate} {apply_id}".encode()).hexdigest()
+                ledger.record_step(run, key, fate, json.dumps({"apply": apply_id}))
+    except LedgerError as error:
+        say(f"warning: the books do not say that run {run} was {fate}: {error}", is_stderr=True)
 
 
 def unbuilt_plans(rows: Iterable[AttemptRow], runs: Iterable[str]) -> set[str]:

@@ -5,6 +5,7 @@ Owns which run is driven with which spec, and what is kept of it. Must not build
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 from masterplan.cli.check import ensure_ready, judge, problems_json
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option
+from masterplan.cli.own import refresh
 from masterplan.cli.progress import Progress
 from masterplan.cli.report import EXIT_FAILED, EXIT_VERIFIED, report_error, show_next, show_report
 from masterplan.cli.store import REPORT, Store, shown_path
@@ -169,6 +171,7 @@ async def build_run(frame: Frame, workshop: Workshop, job: Job, progress: Progre
         step = report.next_step.replace("masterplan build SPEC`", f"masterplan build {where}`")
         report = replace(report, next_step=f"{step}; the whole report is {kept}")
     store.end_run(job.run, report.as_json())
+    await asyncio.to_thread(refresh, frame)
     return report
 
 

@@ -52,7 +52,7 @@ def as_csv(rows: Iterable[AttemptRow]) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(value) for value in _flat(row).values()])
+        writer.writerow([cell(value) for value in _flat(row).values()])
     return out.getvalue()
 
 
@@ -90,7 +90,8 @@ def _time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _cell(value: Cell) -> Cell:
+def cell(value: Cell) -> Cell:
+    """Return a cell of a CSV: no formula, nothing that acts on a terminal, empty where unknown."""
     if isinstance(value, bool):
         return int(value)
     if not isinstance(value, str):

@@ -5,6 +5,7 @@ Owns the options and the words. Must not know how books are kept: the ledger's r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,14 +55,26 @@ def verify(frame: Frame, file: Path | None, is_json: bool) -> None:
 @command.command("export", short_help="Write every attempt as JSON lines or CSV.")
 @click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl")
 @click.option("--run", metavar="ID", help="Only this run.")
+@click.option(
+    "--outcomes",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead write your results as an outcome table to a new FILE: .csv or .jsonl.",
+)
 @json_option
 @pass_frame
-def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
+def export(frame: Frame, form: str, run: str | None, outcomes: Path | None, is_json: bool) -> None:
     """Write every attempt to standard output: one JSON object or one CSV row each.
 
+    With --outcomes, one row for each model and module of your runs: verified or not, at what cost.
+
     \b
-    --json: attempts (the objects of --format jsonl in one document).
+    --json: attempts (the objects of --format jsonl in one document); with --outcomes path, rows,
+    unreadable (runs of another version).
     """
+    if outcomes is not None:
+        _export_outcomes(frame, outcomes, run, is_json=is_json)
+        return
     with open_books(frame.env) as ledger:
         rows = ledger.attempts(run=run)
         if run is not None and not rows and ledger.run(run) is None:
@@ -75,6 +88,25 @@ def export(frame: Frame, form: str, run: str | None, is_json: bool) -> None:
         return
     text = as_csv(rows) if form == "csv" else as_jsonl(rows)
     click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+
+
+def _export_outcomes(frame: Frame, path: Path, run: str | None, *, is_json: bool) -> None:
+    from masterplan.cli.outcome import write_outcomes
+    from masterplan.evaluation.history import read_history
+    from masterplan.evaluation.learn import read_outcomes
+
+    with open_books(frame.env) as ledger:
+        history = read_history(ledger, newest=sys.maxsize)
+    found = [one for one in read_outcomes(history) if run is None or one.run == run]
+    count = write_outcomes(path.absolute(), found)
+    if is_json:
+        emit_json(
+            {"path": str(path.absolute()), "rows": count, "unreadable": list(history.unreadable)}
+        )
+        return
+    say(f"{counted(count, 'result')} in {path}")
+    if history.unreadable:
+        say(f"not read, written by another version: {', '.join(history.unreadable)}")
 
 
 @command.command("backup", short_help="Copy the books to a new file.")

@@ -10,6 +10,7 @@ import click
 from masterplan.catalog import Catalog, Prices
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import console, emit_json, json_option
+from masterplan.cli.own import learn_command, own_command
 from masterplan.cli.pull import pull_command
 from masterplan.core.model import ModelCard
 from masterplan.core.money import format_usd
@@ -19,10 +20,12 @@ MTOK = 1_000_000
 
 @click.group("models")
 def command() -> None:
-    """List the models that are known; pull the embedded pair."""
+    """List the models that are known, and what your runs show of them; pull the embedded pair."""
 
 
 command.add_command(pull_command())
+command.add_command(own_command())
+command.add_command(learn_command())
 
 
 @command.command("list")

@@ -110,7 +110,9 @@ def command(
     if not is_json:
         show_report(report)
     if is_applied and report.status == "verified":
-        told["apply"] = apply_report(repo, report.run, report.commit, report.base, is_json=is_json)
+        told["apply"] = apply_report(
+            repo, (report.run, report.commit, report.base), frame.env, is_json=is_json
+        )
     elif not is_json:
         show_next(report)
     if is_json:

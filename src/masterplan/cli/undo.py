@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from masterplan.cli.books import note_fate
 from masterplan.cli.frame import Frame, pass_frame
 from masterplan.cli.output import emit_json, json_option, say
 from masterplan.cli.workshop import open_repo
@@ -44,6 +45,9 @@ def command(frame: Frame, apply_id: str | None, is_listed: bool, is_json: bool) 
             )
         apply_id = known[-1].id
     done = undo(repo, apply_id)
+    run = next((one.origin.run for one in known if one.id == done.id), "")
+    if run:
+        note_fate(frame.env, run, "undone", done.id)
     if is_json:
         emit_json({"undone": done.id, "written": list(done.written), "deleted": list(done.deleted)})
     else:

@@ -16,6 +16,7 @@ from masterplan.core.model import Effort
 from masterplan.routing.evidence import Evidence
 from masterplan.routing.ladder import Standing
 
+MORE_EFFORT = "the same model with more effort"
 RISING: tuple[Effort, ...] = ("none", "low", "medium", "high", "max")
 
 
@@ -36,7 +37,7 @@ def climb(
     here = standings[decision.rung]
     stronger = _more_effort(decision.effort, here.card.efforts)
     if not is_repeated and evidence.tries_on_rung == 2 and stronger is not None:
-        reason = f"the same model with more effort ({stronger})"
+        reason = f"{MORE_EFFORT} ({stronger})"
         return _told(replace(decision, effort=stronger), evidence, reason)
     why = "the same failure twice" if is_repeated else "this rung failed its tries"
     return _next(decision, evidence, standings, (why, is_handoff_required))

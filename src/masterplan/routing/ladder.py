@@ -35,6 +35,11 @@ DAMAGE: dict[Role, float] = {
 """What wrong work costs that goes through, in calls of the dearest rung."""
 
 
+BY_CALLER = "the caller chose it"
+BY_SPEC = "the spec starts this module there"
+BY_RUNG = "the task starts on that rung"
+
+
 @dataclass(frozen=True)
 class Way:
     """The rungs of a task and where it starts: ``start`` is ``None`` where it is to be weighed."""
@@ -61,7 +66,7 @@ def find_way(task: Task, role: Role, profile: Profile, policy: Policy) -> Way:
     """Return the ladder of a task: caller's choice, first matching rule, spec's start, role's."""
     if task.model is not None:
         rung = policy.rung(task.model)
-        return Way((rung,), 0, "caller", "the caller chose it")
+        return Way((rung,), 0, "caller", BY_CALLER)
     own = policy.ladder(role) if policy.has_ladder(role) else ()
     stated = tuple(policy.rung(text) for text in task.ladder)
     for number, rule in enumerate(policy.rules, 1):
@@ -71,10 +76,10 @@ def find_way(task: Task, role: Role, profile: Profile, policy: Policy) -> Way:
             start = task.rung if stated == rungs else 0
             return _checked(Way(rungs, start, "rule", f"rule {number} of the policy holds"))
     if stated:
-        return _checked(Way(stated, task.rung, "spec", "the spec starts this module there"))
+        return _checked(Way(stated, task.rung, "spec", BY_SPEC))
     own = own or policy.ladder(role)
     if task.rung:
-        return _checked(Way(own, task.rung, "spec", "the task starts on that rung"))
+        return _checked(Way(own, task.rung, "spec", BY_RUNG))
     return Way(own, None, "role", f"the {role}'s ladder")
 
 

@@ -117,10 +117,15 @@ def learned(success: float, own: OwnStrength, published: int) -> float:
     The prior is what was expected of these very tasks, with the weight of what is published, so
     that a few results move it little, and only by what they show beyond the tasks' difficulty.
     """
-    weight = PRIOR_SAMPLES + min(published, OWN_PRIOR_CAP)
+    weight = weight_of(published)
     before = own.expected / own.tried
     after = (before * weight + own.succeeded) / (weight + own.tried)
     return _moved(success, _logit(after) - _logit(before))
+
+
+def weight_of(published: int) -> int:
+    """Return how many own results the prior weighs as much as, by what is published of a cell."""
+    return PRIOR_SAMPLES + min(published, OWN_PRIOR_CAP)
 
 
 def _mean(rates: list[float]) -> float:

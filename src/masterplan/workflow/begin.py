@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from masterplan.core.errors import BuildError, SpecError
 from masterplan.ledger import RunRecord
-from masterplan.spec import Spec, digest
+from masterplan.spec import Spec, digest, dump_spec
 from masterplan.workflow.context import Context
-from masterplan.workflow.journal import Journal
+from masterplan.workflow.journal import Journal, hash_of
 from masterplan.workflow.judge import Judge
 from masterplan.workflow.judge.check import Bounds
 from masterplan.workflow.repair import STEP, plan_digest
@@ -23,6 +23,7 @@ from masterplan.workflow.workspace.trees import Trees
 from masterplan.workflow.workspace.worktree import RunTree
 
 _KEY = "start"
+SPEC = "spec"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,20 @@ class Start:
 async def begin(spec: Spec, site: Site, run_id: str, *, is_resumed: bool) -> Context:
     """Start a run or take up an earlier one; refuse another spec, say what else is different."""
     now = _now(spec, site)
+    context = await _begun(spec, site, (run_id, now), is_resumed=is_resumed)
+    await asyncio.to_thread(_keep_spec, context, now)
+    return context
+
+
+def _keep_spec(context: Context, now: Start) -> None:
+    """Record which spec is built from here on: what was judged can be read later without a file."""
+    ledger, key = context.site.ledger, hash_of([SPEC, now.spec_digest])
+    if ledger.find_step(context.run, key) is None:
+        ledger.record_step(context.run, key, SPEC, dump_spec(context.spec))
+
+
+async def _begun(spec: Spec, site: Site, which: tuple[str, Start], *, is_resumed: bool) -> Context:
+    run_id, now = which
     known = site.ledger.find_step(run_id, _KEY)
     if known is None:
         if is_resumed and site.ledger.run(run_id) is None:

@@ -21,6 +21,8 @@ from masterplan.policy.folder import config_dir, state_dir
 from masterplan.providers import Caller, Endpoint, Limits, Registry
 from masterplan.providers.embedded import Engine
 from masterplan.routing import Router
+from masterplan.routing.known import NOTHING
+from masterplan.workflow.learned import load_known
 
 EMBEDDED = "embedded"
 
@@ -56,6 +58,7 @@ async def open_pipe(
 ) -> AsyncIterator[Pipe]:
     """Open the one door to models; close its connections, servers and books at the end."""
     catalog = policy.catalog(Catalog.load())
+    known = load_known(environ) if policy.routing.learn else NOTHING
     prices = load_prices(environ)
     registry = Registry.build(endpoints_of(policy), environ)
     with open_ledger(environ) as ledger, Engine() as engine:
@@ -64,7 +67,7 @@ async def open_pipe(
                 policy,
                 catalog,
                 prices,
-                Router(policy, catalog, prices),
+                Router(policy, catalog, prices, known),
                 ledger,
                 caller,
                 locate=_Locator(registry, engine),

@@ -105,7 +105,7 @@ async def verify(
     """Verify whole files proposed for a module; recorded by everything the verdict depends on."""
     refusals = find_refusals(module, proposed)
     if refusals:
-        return Verification(refusals=tuple(refusals))
+        return await _refused(context, module, proposed, refusals)
     contracts = [context.spec.contract(name) for name in module.produces]
     inputs = [
         context.trees.base,
@@ -120,6 +120,18 @@ async def verify(
         return await _verify(context, module, proposed, before)
 
     return await context.journal.step(f"verify {module.id}", inputs, run, _VERIFICATION)
+
+
+async def _refused(
+    context: Context, module: Module, proposed: Files, refusals: list[str]
+) -> Verification:
+    """Record that a diff was not even laid: it is what the first layer of the stack caught."""
+
+    async def refuse() -> Verification:
+        return Verification(refusals=tuple(refusals))
+
+    inputs = ["refused", module.model_dump(mode="json"), proposed, refusals]
+    return await context.journal.step(f"verify {module.id}", inputs, refuse, _VERIFICATION)
 
 
 def find_refusals(module: Module, proposed: Files) -> list[str]:
