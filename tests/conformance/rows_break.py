@@ -16,6 +16,7 @@ from masterplan.core.model import Dialect
 from masterplan.dialects import codec
 
 GATEWAY = "tests/gateway/test_gateway_stream.py::"
+GONE = "tests/gateway/test_gateway_gone.py::"
 
 
 def empty(provider: Dialect) -> bytes:
@@ -157,7 +158,7 @@ def usage(pair: Pair) -> Found:
     "A client that leaves: what was received until then can be billed",
     "That the provider's connection closes is the gateway's.",
     (
-        GATEWAY
+        GONE
         + "test_client_when_it_leaves_then_the_provider_is_left_too_and_one_row_says_cancelled",
     ),
 )

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from client_case import (
+from lane_client_case import (
     AIDER_AGENT,
     ANTIGRAVITY,
     CHECKPOINT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from client_case import (
+from lane_client_case import (
     AIDER_AGENT,
     ANTIGRAVITY,
     CHECKPOINT,

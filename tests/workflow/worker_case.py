@@ -15,6 +15,7 @@ from run_case import POLICY, Case, make_spec, module, open_case
 
 from masterplan.gateway.builder import AgentBuilder
 from masterplan.gateway.private import PREFIX
+from masterplan.ledger.owner import this_owner
 from masterplan.providers.fake import Received, Reply
 from masterplan.workflow.build import build
 from masterplan.workflow.report import RunReport
@@ -85,5 +86,12 @@ def writing(text: str, path: str = "pkg/a.py") -> str:
 
 
 def lodges() -> set[Path]:
-    """List the folders of tries that there are on this machine."""
-    return set(Path("/tmp").glob(f"{PREFIX}*"))
+    """List the folders of tries that this process has open; other tests may run beside it."""
+    return {one for one in Path("/tmp").glob(f"{PREFIX}*") if _owner(one) == this_owner()}
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / "owner").read_text()
+    except OSError:
+        return ""

@@ -29,7 +29,7 @@ class Mould:
 
         >>> mould = Mould.of(b'data: {"text":"a"}\\n\\n', "a")
         >>> mould and mould.text(b'data: {"text":"bc"}\\n\\n', 0)
-        ('bc', 20)
+        ('bc', 21)
         """
         raw = text.encode(errors="replace")
         quoted = b'"' + raw + b'"'
