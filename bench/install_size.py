@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AIM_PACKAGES, AIM_MB = 40, 55
-EXTRAS = ("build", "gateway", "mcp", "local")
+EXTRAS = ("build", "gateway", "mcp", "evaluate", "train", "local")
 ENVIRONMENTS_OWN = {"pip", "setuptools", "wheel"}
 
 
