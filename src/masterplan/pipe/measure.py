@@ -9,7 +9,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from masterplan.core.message import Media, Reasoning, Request, Text, ToolCall, ToolResult
+from masterplan.core.message import (
+    Media,
+    Part,
+    Reasoning,
+    Request,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from masterplan.dialects.terms import PLAIN, Terms, terms_of_request
 
 DEFAULT_OUTPUT_TOKENS = 8_192
@@ -34,12 +42,16 @@ class Measure:
 
 
 def of_request(request: Request) -> Measure:
-    """Measure a canonical request."""
+    """Measure a canonical request; its digest is of what a model reads and the limits set."""
+    count = _Count()
+    size = count.request(request)
+    limits = (request.model, request.max_output_tokens, request.effort, request.temperature)
+    count.digest.update(repr(limits).encode())
     return Measure(
-        input_bytes(request),
+        size,
         request.max_output_tokens or DEFAULT_OUTPUT_TOKENS,
         _has_breakpoint(request),
-        hashlib.sha256(repr(request).encode()).hexdigest(),
+        count.digest.hexdigest(),
         terms_of_request(request),
     )
 
@@ -67,16 +79,49 @@ def _has_breakpoint(request: Request) -> bool:
 
 def input_bytes(request: Request) -> int:
     """Return the size of all that a model reads, in bytes; media count as a fixed size."""
-    tools = sum(len(json.dumps(t.parameters)) + len(t.description) for t in request.tools)
-    schema = len(json.dumps(request.schema.schema)) if request.schema else 0
-    parts = [part for message in request.messages for part in message.parts]
-    parts += [inner for part in parts if isinstance(part, ToolResult) for inner in part.parts]
-    size = 0
-    for part in parts:
+    return _Count().request(request)
+
+
+class _Count:
+    """Sizes and digests in one pass: a long conversation is turned into bytes once."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def request(self, request: Request) -> int:
+        """Return the bytes of a request."""
+        size = 16 * len(request.messages)
+        for message in request.messages:
+            self.digest.update(message.role.encode())
+            size += sum(self.part(part) for part in message.parts)
+        for tool in request.tools:
+            self.text(tool.name)
+            size += self.text(tool.description) + self.text(json.dumps(tool.parameters))
+        if request.schema is not None:
+            size += self.text(json.dumps(request.schema.schema))
+        return size
+
+    def part(self, part: Part) -> int:
+        """Return the bytes of a part."""
+        self.digest.update(type(part).__name__.encode())
         if isinstance(part, Text | Reasoning):
-            size += len(part.text.encode(errors="surrogatepass"))
-        elif isinstance(part, ToolCall):
-            size += len(part.arguments.encode(errors="surrogatepass"))
-        elif isinstance(part, Media):
-            size += _MEDIA_TOKENS * 4 + len(part.data or "") // (1 if part.kind != "image" else 50)
-    return size + tools + schema + 16 * len(request.messages)
+            return self.text(part.text)
+        if isinstance(part, ToolCall):
+            self.text(part.id)
+            self.text(part.name)
+            return self.text(part.arguments)
+        if isinstance(part, ToolResult):
+            self.text(part.call_id)
+            return sum(self.part(inner) for inner in part.parts)
+        if isinstance(part, Media):
+            self.text(part.url or "")
+            size = self.text(part.data or "")
+            return _MEDIA_TOKENS * 4 + size // (1 if part.kind != "image" else 50)
+        return 0
+
+    def text(self, text: str) -> int:
+        """Return the bytes of a text."""
+        data = text.encode(errors="surrogatepass")
+        self.digest.update(b"%d:" % len(data))
+        self.digest.update(data)
+        return len(data)
