@@ -93,6 +93,39 @@ def test_launch_when_no_gateway_runs_then_one_for_this_launch_and_nothing_is_lef
         _knock(told["url"])
 
 
+def test_launch_when_others_may_look_into_the_state_folder_then_they_find_no_token(
+    machine: Machine,
+) -> None:
+    machine.state.mkdir(mode=0o755)
+    (machine.state / "gateway.log").write_text("of an earlier launch")
+    machine.run(*program(REPORT))
+    token = (machine.state / "gateway.token").read_text().strip()
+    for path in machine.state.iterdir():
+        if path.stat().st_mode & 0o077:
+            assert token not in path.read_text()
+    assert token not in (machine.state / "gateway.log").read_text()
+    assert (machine.state / "gateway.log").stat().st_mode & 0o077 == 0
+
+
+def test_launch_when_there_are_providers_keys_then_the_agent_gets_none_and_it_is_said(
+    machine: Machine,
+) -> None:
+    policy = machine.project / "policy.toml"
+    policy.write_text(
+        policy.read_text() + '[providers.own]\nbase_url = "https://own.example"\n'
+        'dialect = "anthropic"\nkey_env = "OWN_KEY"\n'
+    )
+    keys = {"OWN_KEY": "canary-own-1", "OPENAI_API_KEY": "canary-openai-2"}
+    machine.env |= {**keys, "MY_KEY": "mine"}
+    asked = "import json, os; open('report.json', 'w').write(json.dumps(dict(os.environ)))"
+    code, _, err = machine.run(*program(asked))
+    told = machine.report()
+    assert (code, told["MY_KEY"]) == (0, "mine"), err
+    assert not [value for value in told.values() if "canary" in value or "dummy" in value]
+    assert "OWN_KEY is kept from the agent" in err
+    assert "canary" not in err
+
+
 def test_launch_when_told_to_end_then_the_child_is_told_and_nothing_is_left(
     machine: Machine,
 ) -> None:

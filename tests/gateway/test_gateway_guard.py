@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
 from gateway_case import Case, asking, gateway
 
+from masterplan.core.errors import InputError
 from masterplan.gateway.app import ROUTES
+from masterplan.gateway.token import Tokens
 
 EVIL_HOSTS = [
     "evil.example",
@@ -323,3 +326,44 @@ async def test_body_when_malformed_then_400_in_the_clients_dialect(
         told = json.loads(got.body)["error"]
         assert told["message"]
         assert case.fake.received == []
+
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make another user's file")
+
+
+@pytest.mark.parametrize(
+    "planted", [pytest.param("other", marks=as_root), "link", "pipe", "folder", "short"]
+)
+def test_token_file_when_it_is_not_ours_then_no_gateway_takes_it(
+    tmp_path: Path, planted: str
+) -> None:
+    path = tmp_path / "token"
+    if planted == "other":
+        path.write_text("mp-chosen-by-another-user\n")
+        os.chown(path, 1234, 1234)
+    elif planted == "link":
+        path.symlink_to(tmp_path / "nothing")
+    elif planted == "pipe":
+        os.mkfifo(path)
+    elif planted == "folder":
+        path.mkdir()
+    else:
+        path.write_text("x")
+    with pytest.raises(InputError, match="token"):
+        Tokens(path)
+    assert not (tmp_path / "nothing").exists()
+
+
+@as_root
+def test_token_file_when_another_user_puts_one_in_its_place_then_it_lets_nobody_in(
+    tmp_path: Path,
+) -> None:
+    now = [0.0]
+    tokens = Tokens(tmp_path / "token", clock=lambda: now[0])
+    assert tokens.knows(tokens.own)
+    planted = tmp_path / "planted"
+    planted.write_text("mp-chosen-by-another-user")
+    os.chown(planted, 1234, 1234)
+    planted.replace(tmp_path / "token")
+    now[0] = 1.0
+    assert not tokens.knows("mp-chosen-by-another-user")

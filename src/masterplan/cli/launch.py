@@ -40,6 +40,8 @@ class Launch:
     wiring: Wiring
     place: Place
     args: tuple[str, ...]
+    keys: frozenset[str] = frozenset()
+    """The variables that hold providers' keys: the gateway has them, the agent needs none."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -47,9 +49,14 @@ class Launch:
         return (*self.wiring.argv, *self.args)
 
     @property
+    def unset(self) -> tuple[str, ...]:
+        """The user's variables that the child does not get."""
+        return (*self.wiring.unset, *sorted(self.keys - {*self.wiring.unset, *self.wiring.env}))
+
+    @property
     def env(self) -> dict[str, str]:
         """The child's whole environment."""
-        kept = {k: v for k, v in self.place.env.items() if k not in self.wiring.unset}
+        kept = {k: v for k, v in self.place.env.items() if k not in self.unset}
         return {**kept, **_past_proxies(kept), **self.wiring.env}
 
 
@@ -75,7 +82,8 @@ def command(
     found = find_agent(agent)
     if is_printed or is_json:
         place = Place(frame.env, Path.cwd(), Path("LAUNCH"))
-        shown = Launch(found, found.wire(SAMPLE, frame.policy(), place), place, args)
+        wired = found.wire(SAMPLE, frame.policy(), place)
+        shown = Launch(found, wired, place, args, _key_names(frame))
         emit_json(_as_json(shown)) if is_json else say(_lines(shown))
         return 0
     frame.ensure_policy_is_meant()
@@ -85,10 +93,11 @@ def command(
         signals.end_if_told()
         with _gateway(frame) as address:
             wiring = found.wire(address, frame.policy(), place)
-            warnings = (*wiring.warnings, *_narrow(frame))
+            keys = _key_names(frame)
+            warnings = (*wiring.warnings, *_narrow(frame), *_kept_back(keys, wiring, frame.env))
             say((f"notice: {warning}" for warning in warnings), is_stderr=True)
             _fill(folder, wiring)
-            return _run(Launch(found, wiring, place, args), signals)
+            return _run(Launch(found, wiring, place, args, keys), signals)
 
 
 @contextmanager
@@ -197,6 +206,22 @@ def _narrow(frame: Frame) -> Iterator[str]:
         yield f"the policy's smallest window is {window} tokens; an agent's prompt takes 10,000"
 
 
+def _key_names(frame: Frame) -> frozenset[str]:
+    """Return the variables of providers' keys: those the policy names and the known ones."""
+    from masterplan.catalog import Catalog
+
+    own = (entry.key_env for entry in frame.policy().providers.values())
+    known = (name for home in Catalog.load().homes.values() for name in home.key_env)
+    return frozenset(name for name in (*own, *known) if name)
+
+
+def _kept_back(keys: frozenset[str], wiring: Wiring, env: Mapping[str, str]) -> Iterator[str]:
+    """Say which of the user's variables the agent does not get."""
+    told = {*wiring.unset, *wiring.env}
+    for name in sorted(name for name in keys if env.get(name) and name not in told):
+        yield f"{name} is kept from the agent: the gateway has it"
+
+
 def _past_proxies(env: Mapping[str, str]) -> dict[str, str]:
     """Return what keeps requests to the gateway from a proxy."""
     if not any(env.get(name) for name in PROXIES):
@@ -212,7 +237,7 @@ def _lines(launch: Launch) -> Iterator[str]:
     yield " ".join(launch.argv)
     for name, value in sorted(wiring.env.items()):
         yield f"  {name}={value}"
-    yield from (f"  unset {name}" for name in wiring.unset if launch.place.env.get(name))
+    yield from (f"  unset {name}" for name in launch.unset if launch.place.env.get(name))
     for name, text in wiring.files.items():
         yield f"  {launch.place.folder / name}:"
         yield from (f"    {line}" for line in text.splitlines())
@@ -226,7 +251,7 @@ def _as_json(launch: Launch) -> dict[str, object]:
         "agent": launch.agent.name,
         "argv": list(launch.argv),
         "env": dict(wiring.env),
-        "unset": list(wiring.unset),
+        "unset": list(launch.unset),
         "files": dict(wiring.files),
         "links": {name: str(target) for name, target in wiring.links.items()},
         "warnings": list(wiring.warnings),

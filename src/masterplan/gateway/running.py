@@ -7,6 +7,7 @@ know which agent is launched.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from masterplan.core.errors import InputError
-from masterplan.gateway.serve import DRAIN_S, Address, find_running
+from masterplan.gateway.serve import DRAIN_S, TOKEN_FILE, Address, find_running
 from masterplan.policy import Policy
 from masterplan.policy.folder import state_dir
 
@@ -77,12 +78,17 @@ def _lent(address: Address, child: subprocess.Popen[bytes] | None) -> Running:
 def _started(
     environ: Mapping[str, str], policy_path: Path | None
 ) -> tuple[subprocess.Popen[bytes], Address]:
+    from masterplan.gateway.token import Tokens
+
     log = state_dir(environ) / LOG_FILE
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "masterplan", "serve", "--port", "0", "--json"]
     if policy_path is not None:
         command += ["--policy", str(policy_path)]
-    with log.open("wb") as output:
+    Tokens(state_dir(environ) / TOKEN_FILE)  # a token made by the child would be told in its log
+    handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as output:
+        os.fchmod(handle, 0o600)
         child = subprocess.Popen(
             command,
             env=dict(environ),

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from masterplan.core.errors import InputError
 
 _FRESH_S = 0.5
 _SHORTEST = 16
+_LONGEST = 4_096
 LENT_AT_MOST = 1_000
 
 
@@ -74,8 +76,8 @@ class Tokens:
             return
         self._looked_at = now
         try:
-            stat = self.path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            found = self.path.stat()
+            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if stamp != self._stamp:
                 self._own, self._stamp = read_token(self.path).encode(), stamp
         except (OSError, InputError):
@@ -85,7 +87,12 @@ class Tokens:
 def read_token(path: Path) -> str:
     """Return the token of a file; InputError where it holds none."""
     try:
-        token = path.read_text("ascii").strip()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, encoding="ascii") as file:
+            found = os.fstat(handle)
+            # Whoever else can write the file would choose the token, and so come in.
+            is_ours = stat.S_ISREG(found.st_mode) and found.st_uid in (os.getuid(), 0)
+            token = file.read(_LONGEST).strip() if is_ours else ""
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             "gateway.no_token", f"the gateway's token cannot be read: {error}", str(path)
@@ -93,9 +100,9 @@ def read_token(path: Path) -> str:
     if len(token) < _SHORTEST or not token.isprintable():
         raise InputError(
             "gateway.no_token",
-            "this file holds no token of the gateway",
+            "this file holds no token of the gateway, or is another user's",
             str(path),
-            "remove it; `masterplan serve` writes a new one",
+            "remove it, or name another; `masterplan serve` writes a new one",
         )
     return token
 
@@ -106,9 +113,9 @@ def _ensure_file(path: Path) -> bool:
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
+        read_token(path)
         with contextlib.suppress(OSError):
             path.chmod(0o600)
-        read_token(path)
         return False
     with os.fdopen(handle, "w") as file:
         file.write(f"mp-{secrets.token_urlsafe(32)}\n")
