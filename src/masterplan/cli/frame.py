@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "mcp": "Serve route, plan, build and cost as MCP tools.",
     "trust": "Agree to a repository's masterplan.toml.",
     "models": "List the models that are known; pull the embedded pair.",
+    "evaluate": "Score policies on recorded outcomes.",
     "policy": "Fit ladders to recorded outcomes.",
     "ledger": "Verify, export and back up the books.",
 }

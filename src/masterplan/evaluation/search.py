@@ -23,7 +23,7 @@ _PRICES = tuple(0.05 * 1.35**step for step in range(20))
 _KEPT = 3
 NEARLY = 1.05
 """Ladders within this of the least cost are as good as it: caps and give-up decide between them."""
-SHORTLIST = 6
+SHORTLIST = 4
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from masterplan.evaluation.search import Ground
 
 SHARES = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 """Of a model's own costs: what a bound may lie at."""
-DOUBT = 0.25
+DOUBT = 0.4
 """Tasks that a bound is taken to lose beyond those it was seen to lose: a bound is picked among
 many, and those that lost nothing here lose something elsewhere."""
 LEAST = 0.005
