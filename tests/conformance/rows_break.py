@@ -157,10 +157,7 @@ def usage(pair: Pair) -> Found:
     12,
     "A client that leaves: what was received until then can be billed",
     "That the provider's connection closes is the gateway's.",
-    (
-        GONE
-        + "test_client_when_it_leaves_then_the_provider_is_left_too_and_one_row_says_cancelled",
-    ),
+    (GONE + "test_client_when_it_leaves_then_the_provider_is_left_too_and_one_row_says_cancelled",),
 )
 def left(pair: Pair) -> Found:
     reader = codec(pair.provider).stream_reader()
