@@ -39,10 +39,11 @@ REPEATED = [
     Reply(status=401, body=f"no such key: {CANARY}".encode()),
     Reply(status=400, body=f'{{"error": {{"message": "bad {CANARY}"}}}}'.encode()),
     Reply(model=CANARY, text=f"It is {CANARY}."),
+    Reply(status=429, body=b"slow", headers={"request-id": f"of-{CANARY}", "retry-after": "1"}),
 ]
 
 
-@pytest.mark.parametrize("reply", REPEATED, ids=["401", "400", "model and text"])
+@pytest.mark.parametrize("reply", REPEATED, ids=["401", "400", "model and text", "header"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_key_when_the_provider_repeats_it_then_it_is_taken_out(
     dialect: Dialect, reply: Reply
@@ -53,7 +54,7 @@ async def test_key_when_the_provider_repeats_it_then_it_is_taken_out(
         try:
             said = await caller.complete("fake", HI, on_attempt=memory)
         except ProviderError as error:
-            said = (error, error.body, error.as_json())
+            said = (error, error.body, error.as_json(), error.headers)
         assert CANARY not in f"{said!r} {said} {memory.results}"
         assert "***" in f"{said!r} {said}"
 
