@@ -10,6 +10,7 @@ import pytest
 from run_case import POLICY, answers, file_of, make_spec, module, open_case, right
 
 from masterplan.core.decision import Decision
+from masterplan.core.errors import BudgetError, BuildError
 from masterplan.core.message import Message, Request, Text
 from masterplan.core.money import Cost
 from masterplan.core.task import Task
@@ -93,6 +94,32 @@ async def test_try_when_it_takes_many_times_the_usual_then_the_next_rung_takes_o
     assert report.modules["a"].model == again.modules["a"].model == model
     assert again.modules["a"].attempts == report.modules["a"].attempts
     assert not any(name.startswith("signal") for name in steps)
+
+
+class Worker(Talker):
+    """Works in place, like an agent: the file is right at once, and then it goes on and on."""
+
+    async def build(
+        self, assignment: Assignment, *, task: Task, decision: Decision, pipe: Pipe
+    ) -> Proposal:
+        assert assignment.tree is not None
+        (assignment.tree / "pkg" / "a.py").write_text(right("a"))
+        try:
+            return await super().build(assignment, task=task, decision=decision, pipe=pipe)
+        except BudgetError as error:
+            raise BuildError("build.agent", "the agent broke off") from error
+
+
+async def test_try_when_stopped_then_what_it_wrote_by_then_still_counts(tmp_path: Path) -> None:
+    spec = make_spec([module("a")])
+    count = iter(range(100))
+    script = answers(lambda *_: {"files": {}, "n": next(count)})
+    async with open_case(tmp_path, script) as case:
+        remember(case.site.ledger)
+        worker = Worker(30)
+        report = await build(spec, replace(case.site, builder=worker), run_id="r1")
+    assert worker.asked.count(HAIKU) == 10
+    assert (report.status, report.modules["a"].model) == ("verified", HAIKU)
 
 
 async def test_try_when_stopped_then_the_failure_report_says_why(tmp_path: Path) -> None:

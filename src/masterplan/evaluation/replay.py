@@ -125,11 +125,15 @@ class _Player:
     router: Router
     price: Price
     is_free: bool
+    _read: dict[str, Decision | None] = field(default_factory=dict)
     _known: dict[str, tuple[Basis, Decision | None, str]] = field(default_factory=dict)
     _begun: dict[tuple[str, ...], Decision] = field(default_factory=dict)
 
     def play(self, row: AttemptRow) -> Replayed:
-        decision = _read(row.decision_json)
+        text = row.decision_json
+        if text not in self._read:
+            self._read[text] = _read(text)
+        decision = self._read[text]
         if decision is None:
             served = Rung(row.model, row.effort)
             return Replayed(row, "undecided", served, served, row.cost, "no decision kept")

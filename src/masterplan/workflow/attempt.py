@@ -182,7 +182,8 @@ class _Builder:
         except TimeoutError:
             refusals.append(f"the builder took more than {self._asked.seconds_left:.0f} seconds")
         except BuildError as error:
-            refusals.append(error.message)
+            # A builder that was stopped may call it a failure of its own; its work still counts.
+            refusals += [] if self._watch.stopped else [error.message]
         except BudgetError as error:
             if error.code != STOPPED:
                 raise
