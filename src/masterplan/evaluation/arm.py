@@ -70,6 +70,7 @@ def _routed(path: Path, matrix: Matrix, prices: Prices) -> Decide:
     policy = load_policy(path)
     router = Router(policy, Catalog.load(), prices)
     names = TableNames(matrix.models, router.catalog)
+    known: dict[str, str] = {}
 
     def decide(kind: str, text: str) -> Plan:
         if kind not in KINDS:
@@ -84,10 +85,12 @@ def _routed(path: Path, matrix: Matrix, prices: Prices) -> Decide:
     def _named(decision: Decision, kind: str) -> Plan:
         rungs = []
         for text in decision.ladder[decision.rung :]:
-            found = names.find(policy.rung(text))
-            if found is None:
-                raise _lacking(text, matrix, f"{path}: the ladder for {kind}")
-            rungs.append(found)
+            if text not in known:
+                found = names.find(policy.rung(text))
+                if found is None:
+                    raise _lacking(text, matrix, f"{path}: the ladder for {kind}")
+                known[text] = found
+            rungs.append(known[text])
         return Plan(tuple(dict.fromkeys(rungs)))
 
     return decide

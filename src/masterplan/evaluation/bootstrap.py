@@ -30,6 +30,8 @@ class Bootstrap:
         source.shuffle(self._group)
         self._groups = groups
         self._weights = [_drawn(source, groups) for _ in range(draws)]
+        self.counts = self.sums([1.0] * count)
+        """How many tasks each draw has: what a mean is divided by."""
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """Return the sum over the tasks in each draw."""
@@ -40,7 +42,7 @@ class Bootstrap:
 
     def mean(self, values: Sequence[float]) -> Interval:
         """Return the interval of a mean."""
-        return self.ratio(values, [1.0] * len(values))
+        return interval(quotients(self.sums(values), self.counts))
 
     def ratio(self, over: Sequence[float], under: Sequence[float]) -> Interval:
         """Return the interval of the sum of one by the sum of the other."""

@@ -257,14 +257,15 @@ def _used(arm: Arm) -> Iterable[str]:
 
 def _score(name: str, played: Column, strap: Bootstrap, missing: int) -> Score:
     count, won, paid = len(played.success), sum(played.success), sum(played.cost)
+    wins, costs = strap.sums(played.success), strap.sums(played.cost)
     return Score(
         name=name,
         success=won / count,
         cost_per_task_nano=round(paid / count),
         cost_per_success_nano=round(paid / won) if won else None,
-        success_interval=strap.mean(played.success),
-        cost_interval=strap.mean(played.cost),
-        cost_per_success_interval=strap.ratio(played.cost, played.success),
+        success_interval=interval(quotients(wins, strap.counts)),
+        cost_interval=interval(quotients(costs, strap.counts)),
+        cost_per_success_interval=interval(quotients(costs, wins)),
         n=count,
         missing=missing,
     )

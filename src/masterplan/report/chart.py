@@ -50,7 +50,7 @@ def scatter(words: Words, dots: Sequence[Dot], line: Sequence[tuple[float, float
     if len(line) > 1:
         path = " ".join(f"{_n(xs.place(x))},{_n(ys.place(y))}" for x, y in line)
         parts.append(f'<polyline class="mix" points="{path}"/>')
-    taken: list[tuple[float, float]] = []
+    taken = _Taken([(xs.place(dot.x), ys.place(dot.y)) for dot in dots])
     for dot in sorted(dots, key=lambda d: (d.role == "model", -d.y)):
         parts.append(_dot(dot, xs.place(dot.x), ys, taken))
     return _svg(words, WIDTH, HEIGHT, parts)
@@ -94,7 +94,7 @@ def _row(dot: Dot, scale: _Scale, y: int) -> str:
     return "".join(parts)
 
 
-def _dot(dot: Dot, x: float, ys: _Scale, taken: list[tuple[float, float]]) -> str:
+def _dot(dot: Dot, x: float, ys: _Scale, taken: _Taken) -> str:
     y = ys.place(dot.y)
     parts = []
     if dot.low is not None and dot.high is not None:
@@ -103,14 +103,12 @@ def _dot(dot: Dot, x: float, ys: _Scale, taken: list[tuple[float, float]]) -> st
     told = f"<title>{escape(_told(dot, f'{_percent(dot.y)} at ${dot.x:.3g}'))}</title>"
     size = 4 if dot.role == "model" else 6
     parts.append(f'<circle class="{dot.role}" cx="{_n(x)}" cy="{_n(y)}" r="{size}">{told}</circle>')
-    # A name that would lie on another is left to the pointer: the table has it too.
-    if all(abs(x - a) > 96 or abs(y - b) > 13 for a, b in taken):
-        taken.append((x, y))
-        is_late = x > WIDTH - 150
+    name = _short(dot.label, 26)
+    is_late = x > WIDTH - 150
+    if taken.has_room(x, y, len(name), is_late):
         place = f'x="{_n(x - 9 if is_late else x + 9)}" y="{_n(y + 4)}"'
         anchor = "end" if is_late else "start"
-        name = escape(_short(dot.label, 26))
-        parts.append(f'<text class="name" {place} text-anchor="{anchor}">{name}</text>')
+        parts.append(f'<text class="name" {place} text-anchor="{anchor}">{escape(name)}</text>')
     return "".join(parts)
 
 
@@ -118,6 +116,27 @@ def _told(dot: Dot, value: str) -> str:
     if dot.low is None or dot.high is None:
         return f"{dot.label}: {value}"
     return f"{dot.label}: {value}, 95 % {_percent(dot.low)} to {_percent(dot.high)}"
+
+
+class _Taken:
+    """Where dots and names already are: a name that would lie on one is left to the pointer."""
+
+    def __init__(self, dots: list[tuple[float, float]]) -> None:
+        self._dots = dots
+        self._names: list[tuple[float, float, float]] = []
+
+    def has_room(self, x: float, y: float, letters: int, is_late: bool) -> bool:
+        """Tell whether a name fits beside its dot, and take its place if so."""
+        width = 6.4 * letters + 8
+        left, right = (x - 9 - width, x - 7) if is_late else (x + 7, x + 9 + width)
+        on_dot = any(left < a < right and abs(b - y) < 9 for a, b in self._dots)
+        on_name = any(
+            left < end and start < right and abs(b - y) < 13 for start, end, b in self._names
+        )
+        if on_dot or on_name:
+            return False
+        self._names.append((left, right, y))
+        return True
 
 
 @dataclass(frozen=True)
