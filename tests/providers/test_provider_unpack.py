@@ -1,4 +1,4 @@
-"""Compressed answers: unpacked piece by piece, refused where they were not asked for."""
+"""Compressed answers: little that is sent never becomes much in memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from provider_case import HI, QUICK, Memory, registry_of, streamed
 
 from masterplan.core.errors import ProviderError
 from masterplan.core.message import Request
 from masterplan.providers import Caller, Endpoint, Limits
-from masterplan.providers.unpack import PIECE_BYTES, Unpacker
 
 ONCE = replace(QUICK, attempts=1)
 
@@ -42,39 +39,6 @@ async def answering(
         yield caller
     server.close()
     await server.wait_closed()
-
-
-def test_unpacker_when_much_comes_out_of_little_then_only_a_piece_at_a_time() -> None:
-    packed = gzip.compress(b"a" * 20_000_000)
-    unpack = Unpacker()
-    unpack.feed(packed)
-    size = 0
-    while piece := unpack.piece():
-        assert len(piece) <= PIECE_BYTES
-        size += len(piece)
-    assert size == 20_000_000
-
-
-@given(st.lists(st.binary(max_size=300), max_size=5), st.integers(1, 40))
-def test_unpacker_when_members_come_in_any_pieces_then_all_is_there(
-    members: list[bytes], step: int
-) -> None:
-    packed = b"".join(gzip.compress(member) for member in members)
-    unpack, found = Unpacker(), b""
-    for start in range(0, len(packed), step):
-        unpack.feed(packed[start : start + step])
-        while piece := unpack.piece():
-            found += piece
-    assert found == b"".join(members)
-
-
-@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "gzip"])
-async def test_answer_when_packed_otherwise_than_asked_or_damaged_then_bad_answer(
-    encoding: str,
-) -> None:
-    async with answering(encoding, b"not packed at all") as caller:
-        with pytest.raises(ProviderError, match=r"provider\.bad_answer"):
-            await caller.complete("fake", HI, on_attempt=Memory())
 
 
 async def whole(caller: Caller, request: Request, memory: Memory) -> object:

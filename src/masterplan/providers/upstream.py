@@ -19,7 +19,6 @@ from masterplan.providers.attempt import Limits, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
 from masterplan.providers.fault import classify
 from masterplan.providers.patience import Patience
-from masterplan.providers.unpack import ASKED, Unpacker, unpacker
 
 USER_AGENT = "masterplan"
 _SHORTEST_KEY = 8  # what is shorter is a word like "local", not a secret
@@ -62,8 +61,6 @@ class Answer:
         self._held = b""
         self.status = response.status
         self.headers = _told(response, key if self._secret else None)
-        self._unpack: Unpacker | None = None
-        self._is_unpacking = "content-encoding" in self.headers
 
     @property
     def media_type(self) -> str:
@@ -77,7 +74,12 @@ class Answer:
         """
         limits = self._limits
         while True:
-            chunk = await (self._unpacked() if self._is_unpacking else self._came())
+            limit_s = limits.idle_s if self._size else limits.first_byte_s
+            try:
+                chunk = await self._patience.bound(self._stream.readany(), limit_s)
+            except TimeoutError:
+                silent = f"nothing came for {limit_s:g} s"
+                raise ProviderError("provider.stalled", silent) from None
             self._size += len(chunk)
             if self._size > limits.response_bytes:
                 told = f"the answer is over {limits.response_bytes} bytes"
@@ -90,27 +92,6 @@ class Answer:
             ready, self._held = without_key(self._secret, self._held + chunk)
             if ready:
                 return ready
-
-    async def _came(self) -> bytes:
-        limit_s = self._limits.idle_s if self._size else self._limits.first_byte_s
-        try:
-            return await self._patience.bound(self._stream.readany(), limit_s)
-        except TimeoutError:
-            silent = f"nothing came for {limit_s:g} s"
-            raise ProviderError("provider.stalled", silent) from None
-
-    async def _unpacked(self) -> bytes:
-        if self._unpack is None:
-            self._unpack = unpacker(self.headers["content-encoding"])
-            self._is_unpacking = self._unpack is not None
-        if self._unpack is None:
-            return await self._came()
-        while not (ready := self._unpack.piece()):
-            packed = await self._came()
-            if not packed:
-                return b""
-            self._unpack.feed(packed)
-        return ready
 
     async def read(self, most_bytes: int | None = None) -> bytes:
         """Return the whole body, or its first bytes where a bound is given."""
@@ -194,8 +175,7 @@ class Upstream:
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[_trace()],
-                headers={"user-agent": USER_AGENT, "accept-encoding": ASKED},
-                auto_decompress=False,
+                headers={"user-agent": USER_AGENT},
             )
         return self._session
 
