@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from masterplan.catalog.shelf import Home, read_shelf, shipped_text
@@ -85,6 +85,7 @@ class Catalog:
         return Catalog(MappingProxyType(cards), MappingProxyType(names), self.homes, version)
 
 
+@lru_cache(maxsize=1024)
 def spellings(name: str) -> tuple[str, ...]:
     """Return the forms under which a name is looked up, the plainest last."""
     plain = _WINDOW.sub("", name.strip().lower().removeprefix("models/"))

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_LOOK_S = 20.0
+"""How often a long wait is looked at, so that a shorter one behind it needs no other timer."""
+
 
 class Patience:
     """Bounds waits of one task at a time; ``stop`` it when there are no more."""
@@ -49,8 +52,8 @@ class Patience:
 
     def _set_timer(self) -> None:
         self.stop()
-        self._rings_at = self._until
-        self._timer = self._loop.call_at(self._until, self._look)
+        self._rings_at = min(self._until, self._loop.time() + _LOOK_S)
+        self._timer = self._loop.call_at(self._rings_at, self._look)
 
     def _look(self) -> None:
         self._timer = None
