@@ -94,14 +94,20 @@ class Matrix:
 
     def ensure_models(self, models: Iterable[str], where: str) -> None:
         """Raise InputError where a model is named that the table lacks."""
-        import difflib
+        ensure_known(models, self.models, where)
 
-        for model in models:
-            if model not in self._place:
-                near = difflib.get_close_matches(model, self.models, n=3, cutoff=0.4)
-                hint = f"did you mean {' or '.join(near)}?" if near else _listed(self.models)
-                message = f"the table has no model {model!r}"
-                raise InputError("table.unknown_model", message, where, hint)
+
+def ensure_known(named: Iterable[str], models: Sequence[str], where: str) -> None:
+    """Raise InputError where a named model is none of these; near names are its mend."""
+    import difflib
+
+    known = set(models)
+    for model in named:
+        if model not in known:
+            near = difflib.get_close_matches(model, models, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(near)}?" if near else _listed(models)
+            message = f"the table has no model {model!r}"
+            raise InputError("table.unknown_model", message, where, hint)
 
 
 def count_missing(success: list[list[float | None]], cost: list[list[int | None]]) -> int:

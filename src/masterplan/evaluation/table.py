@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masterplan.core.errors import InputError
-from masterplan.evaluation.matrix import Matrix, count_missing
+from masterplan.evaluation.matrix import Matrix, count_missing, ensure_known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,14 +83,13 @@ class OutcomeTable:
 
         frame = self.frame if kind is None else self.frame.filter(pl.col("kind") == kind)
         chosen = tuple(sorted(frame["model"].unique())) if models is None else tuple(models)
+        ensure_known(chosen, self.models, self.where)
         frame = frame.filter(pl.col("model").is_in(chosen))
         if frame.is_empty():
             what = f"no row has kind {kind!r}" if kind is not None else "no row is left"
             mend = f"its kinds are {', '.join(self.kinds)}; its models {', '.join(self.models[:8])}"
             raise InputError("table.empty_intersection", what, self.where, mend)
-        matrix = _matrix(frame, chosen)
-        matrix.ensure_models((m for m in chosen if m not in self.models), self.where)
-        return matrix
+        return _matrix(frame, chosen)
 
 
 def load_table(path: Path, *, free: Iterable[str] = ()) -> OutcomeTable:

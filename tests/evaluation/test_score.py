@@ -1,0 +1,162 @@
+"""Scores by hand: single models, a policy, the random mix of its money, the oracle, the curve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from outcome_case import many, matrix_of
+
+from masterplan.catalog import Prices
+from masterplan.core.errors import InputError, MasterplanError
+from masterplan.evaluation.arm import Arm, load_arm
+from masterplan.evaluation.bootstrap import Bootstrap
+from masterplan.evaluation.curve import Point, aiq, apgr, cpt, hull, mix_at
+from masterplan.evaluation.ladder import NO_VERIFIER, PERFECT, Plan
+from masterplan.evaluation.score import by_kind, evaluate
+
+HALVES = matrix_of({"a-1": [(1.0, 1.0), (0.0, 1.0)] * 20, "b-1": [(0.0, 3.0), (1.0, 3.0)] * 20})
+LADDER = Arm("p", (Plan(("a-1", "b-1")),), (0,) * 40)
+NAMES = {"claude-opus-4-8": [(1.0, 2.0)] * 4, "Gemini-3.1-Pro": [(1.0, 1.0), (0.0, 1.0)] * 2}
+POLICY = """
+[models]
+opus = "anthropic/claude-opus-4-8"
+gemini = "google/gemini-3.1-pro"
+[roles.builder]
+ladder = ["gemini", "opus"]
+[roles.debugger]
+ladder = ["gemini", "opus"]
+"""
+
+
+def test_evaluate_when_by_hand_then_success_cost_and_cost_per_success() -> None:
+    found = evaluate(HALVES, [LADDER], PERFECT)
+    score = found.policies[0].score
+    assert (score.success, score.cost_per_task_nano, score.n) == (1.0, 2_500_000_000, 40)
+    single = next(single for single in found.singles if single.name == "b-1")
+    assert (single.success, single.cost_per_success_nano) == (0.5, 6_000_000_000)
+    # The oracle calls who will succeed: a dollar for one half, three for the other.
+    assert (found.oracle.success, found.oracle.cost_per_task_nano) == (1.0, 2_000_000_000)
+    assert found.policies[0].regret == 0.0
+    assert found.policies[0].over_mix == 0.5
+
+
+def test_evaluate_when_no_verifier_then_the_first_rung_alone() -> None:
+    score = evaluate(HALVES, [LADDER], NO_VERIFIER).policies[0].score
+    assert (score.success, score.cost_per_task_nano) == (0.5, 1_000_000_000)
+
+
+def test_evaluate_when_a_pair_is_missing_then_it_is_counted_and_shown() -> None:
+    matrix = matrix_of({"a-1": [(1.0, 1.0)] * 3, "b-1": [(None, 1.0), (1.0, 1.0), (0.0, 1.0)]})
+    found = evaluate(matrix)
+    assert (found.missing, found.tasks, found.left_out_tasks) == (1, 2, 1)
+    few = matrix_of({"a-1": [(1.0, 1.0)] * 9, "b-1": [(1.0, 1.0)] + [(None, None)] * 8})
+    aside = evaluate(few).aside[0]
+    assert (aside.name, aside.n, aside.missing) == ("b-1", 1, 8)
+
+
+def test_evaluate_when_nothing_is_common_then_it_is_told() -> None:
+    matrix = matrix_of({"a-1": [(1.0, 1.0), (None, None)], "b-1": [(None, None), (1.0, 1.0)]})
+    with pytest.raises(InputError) as caught:
+        evaluate(matrix, [Arm("p", (Plan(("a-1", "b-1")),), (0, 0))], PERFECT)
+    assert caught.value.code == "table.empty_intersection"
+
+
+def test_evaluate_when_the_interval_is_drawn_then_it_holds_the_mean_and_narrows() -> None:
+    small, large = evaluate(many(60)), evaluate(many(960))
+    for found in (small, large):
+        for score in found.singles:
+            assert score.success_interval[0] < score.success < score.success_interval[1]
+    wide, narrow = (found.singles[0].success_interval for found in (small, large))
+    assert wide[1] - wide[0] > 2.5 * (narrow[1] - narrow[0])
+
+
+def test_bootstrap_when_tasks_are_grouped_then_the_interval_stays_that_of_the_binomial() -> None:
+    low, high = Bootstrap(20_000).mean([float(i % 10 < 3) for i in range(20_000)])
+    assert (low, high) == pytest.approx((0.3 - 0.00635, 0.3 + 0.00635), abs=0.0012)
+
+
+def test_kinds_when_there_are_two_then_each_is_scored_on_its_own() -> None:
+    matrix = many(60)
+    mixed = matrix.__class__(
+        matrix.tasks,
+        ("tests", "debugging") * 30,
+        matrix.models,
+        matrix.success,
+        matrix.cost_nano,
+        0,
+    )
+    found = by_kind(mixed, [Arm("p", (Plan(("cheap-1",)),), (0,) * 60)])
+    assert {kind: own.tasks for kind, own in found.items()} == {"tests": 30, "debugging": 30}
+
+
+def test_policy_when_a_toml_then_the_router_decides_and_names_are_matched(tmp_path: Path) -> None:
+    path = tmp_path / "masterplan.toml"
+    path.write_text(POLICY)
+    arm = load_arm(path, matrix_of(NAMES), Prices.load())
+    assert arm.plans[arm.chosen[0]].rungs[-1] == "claude-opus-4-8"
+    assert set(arm.models) <= {"claude-opus-4-8", "Gemini-3.1-Pro"}
+
+
+def test_policy_when_it_names_a_model_the_table_lacks_then_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "masterplan.toml"
+    path.write_text(POLICY.replace("google/gemini-3.1-pro", "anthropic/claude-haiku-4-5"))
+    with pytest.raises(MasterplanError) as caught:
+        load_arm(path, matrix_of(NAMES), Prices.load())
+    assert caught.value.code == "policy.not_in_table"
+    assert str(path) in caught.value.where
+    assert "claude-opus-4-8" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"ladder": ["a-1", "b-1"], "caps_usd": [null, 2.5], "give_up_usd": []}', ""),
+        ('{"ladder": ["a-1", "c-1"]}', "policy.not_in_table"),
+        ('{"ladder": []}', "policy.no_plan"),
+        ('{"ladder": ["a-1"], "caps_usd": ["x"]}', "policy.no_plan"),
+        ("[]", "policy.no_plan"),
+        ("{", "policy.no_plan"),
+    ],
+)
+def test_policy_when_a_fitted_plan_then_read_or_refused(
+    tmp_path: Path, text: str, code: str
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    if code:
+        with pytest.raises(MasterplanError) as caught:
+            load_arm(path, HALVES, Prices.load())
+        assert (caught.value.code, bool(caught.value.mend)) == (code, True)
+        return
+    assert load_arm(path, HALVES, Prices.load()).plans == (
+        Plan(("a-1", "b-1"), (None, 2_500_000_000), ()),
+    )
+    assert json.loads(text)["ladder"] == ["a-1", "b-1"]
+
+
+WEAK, STRONG = Point(0, 0.5, "weak"), Point(10, 0.9, "strong")
+
+
+def test_curve_when_a_point_is_below_the_line_then_it_is_not_on_the_hull() -> None:
+    assert hull([WEAK, STRONG, Point(5, 0.6, "low"), Point(12, 0.8, "late")]) == (WEAK, STRONG)
+    assert mix_at((WEAK, STRONG), 5).success == pytest.approx(0.7)
+    assert mix_at((WEAK, STRONG), 99).success == 0.9
+
+
+def test_curve_when_only_ends_then_a_random_mix() -> None:
+    assert apgr([], WEAK, STRONG) == pytest.approx(0.5)
+    assert cpt([], WEAK, STRONG, 0.8) == pytest.approx(0.8)
+    assert aiq([WEAK, STRONG], 0, 10) == pytest.approx(0.7)
+
+
+def test_curve_when_a_router_is_perfect_at_half_the_cost_then_more_is_recovered() -> None:
+    router = Point(5, 0.9, "router")
+    assert apgr([router], WEAK, STRONG) == pytest.approx(0.75)
+    assert cpt([router], WEAK, STRONG, 0.8) == pytest.approx(0.4)
+
+
+def test_curve_when_the_strong_model_is_not_stronger_then_there_is_no_gap() -> None:
+    assert apgr([], STRONG, WEAK) is None
+    assert cpt([], STRONG, WEAK, 0.5) is None
