@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,3 +104,34 @@ async def test_beta_headers_when_the_provider_is_another_then_they_stay_here(
         assert forwarded["anthropic-beta"] == betas["anthropic-beta"]
         assert translated["anthropic-beta"] == betas["anthropic-beta"]
         assert "anthropic-beta" not in other
+
+
+async def test_tool_when_its_schema_grows_or_is_deep_then_answered_at_once_without_internal_error(
+    tmp_path: Path,
+) -> None:
+    growing = {
+        f"d{n}": {
+            "type": "object",
+            "properties": {side: {"$ref": f"#/$defs/d{n + 1}"} for side in ("left", "right")},
+        }
+        for n in range(40)
+    }
+    schema = {"$ref": "#/$defs/d0", "$defs": {**growing, "d40": {"type": "string"}}}
+    deep: object = {"type": "string"}
+    for _ in range(300):
+        deep = {"type": "object", "properties": {"in": deep}}
+    async with gateway(tmp_path) as case:
+        for name in ("gemini", "gpt", "codex", "haiku"):
+            for dialect in ("anthropic", "openai_chat"):
+                for parameters in (schema, deep):
+                    tool: dict[str, object] = {"name": "grow", "input_schema": parameters}
+                    if dialect == "openai_chat":
+                        told = {"name": "grow", "parameters": parameters}
+                        tool = {"type": "function", "function": told}
+                    body = asking(dialect, name)
+                    assert isinstance(body, dict)
+                    began = time.perf_counter()
+                    got = await case.post(path_of(dialect, name), {**body, "tools": [tool]})
+                    assert time.perf_counter() - began < 2
+                    assert got.status in (200, 400), got.body
+        assert max(len(received.body) for received in case.fake.received) < 1_000_000

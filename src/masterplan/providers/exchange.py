@@ -51,7 +51,12 @@ class Plan:
     def of(cls, endpoint: Endpoint, key: Secret | None, request: Request) -> Plan:
         """Write the request once for all its attempts."""
         dialect = codec(endpoint.dialect)
-        wire, losses = dialect.write_request(request)
+        try:
+            wire, losses = dialect.write_request(request)
+        except RecursionError:
+            raise DialectError(
+                "dialect.too_deep", "the request is nested too deeply to be translated"
+            ) from None
         names = NameMap.of(request, endpoint.dialect)
         return cls(endpoint, key, dialect, wire, losses, names)
 

@@ -10,6 +10,8 @@ from masterplan.core.message import Json
 from masterplan.dialects.loss import Losses
 
 _HOLDERS = frozenset({"$defs", "definitions"})
+MOST_REFERENCES = 2_000
+"""Replaced in one schema: a few lines that refer to each other twice grow without end."""
 
 
 def inlined(schema: Json, losses: Losses, where: str) -> Json:
@@ -32,6 +34,7 @@ class _Inliner:
         self._root = root
         self._losses = losses
         self._where = where
+        self._replaced = 0
 
     def schema(self, value: Json, inside: tuple[str, ...]) -> Json:
         """Return a value with its references replaced; ``inside`` are those it stands in."""
@@ -49,6 +52,10 @@ class _Inliner:
             return rest
         if reference in inside:
             self._losses.add("schema that refers to itself", self._where, "replaced")
+            return {"type": "object", **rest}
+        self._replaced += 1
+        if self._replaced > MOST_REFERENCES:
+            self._losses.add("schema of too many references", self._where, "replaced")
             return {"type": "object", **rest}
         found = self._find(reference)
         if not isinstance(found, dict):
