@@ -1,0 +1,108 @@
+"""A prompt as numbers: hashed words, pairs of words and its outline. Training and routing share it.
+
+Owns which numbers there are and their version. Must not know what they are worth: that is gain's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import log, log1p, log2
+from zlib import crc32
+
+VERSION = "words-1"
+"""The name of exactly these features; weights made for other ones are refused."""
+BITS = 15
+BUCKETS = 1 << BITS
+_MASK = BUCKETS - 1
+MAX_CHARS = 2_500
+"""What is read of a prompt, from its beginning: one-shot prompts are rarely longer."""
+MAX_TOKENS = 400
+
+OUTLINE = (
+    "length",
+    "numbers",
+    "signs",
+    "capitals",
+    "lines",
+    "length of its words",
+    "symbols",
+    "questions",
+    "variety",
+    "letters of other scripts",
+)
+"""What the numbers of ``Prompt.outline`` mean, in their order."""
+
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+_CAPITAL = re.compile(r"[A-Z]")
+_SYMBOL = re.compile(r"[\\$={}\[\]<>^_*+/|]")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt's features: weight and text of each term by its bucket, its words, its outline."""
+
+    terms: dict[int, float]
+    names: dict[int, str]
+    words: tuple[str, ...]
+    outline: tuple[float, ...]
+
+
+def read_prompt(text: str) -> Prompt:
+    """Return the features of a prompt.
+
+    >>> sorted(read_prompt("Big big cat").names.values())[:3]
+    ['big', 'big big', 'big cat']
+    """
+    text = text[:MAX_CHARS]
+    tokens = _TOKEN.findall(text.lower())[:MAX_TOKENS]
+    hashes = {token: crc32(token.encode("utf-8", "replace")) for token in set(tokens)}
+    counts: dict[int, int] = {}
+    names: dict[int, str] = {}
+    before, mark = "", 0
+    for token in tokens:
+        own = hashes[token]
+        bucket = own & _MASK
+        counts[bucket] = counts.get(bucket, 0) + 1
+        names[bucket] = token
+        if before:
+            bucket = (mark * 31 + (own >> 9)) & _MASK
+            counts[bucket] = counts.get(bucket, 0) + 1
+            names[bucket] = f"{before} {token}"
+        before, mark = token, own
+    for term in _steps(text, tokens):
+        bucket = crc32(term.encode()) & _MASK
+        counts[bucket] = 1
+        names[bucket] = term
+    return Prompt(
+        {bucket: 1.0 + log(count) if count > 1 else 1.0 for bucket, count in counts.items()},
+        names,
+        tuple(token for token in tokens if token.isalpha()),
+        _outline(text, tokens, len(hashes)),
+    )
+
+
+def _steps(text: str, tokens: list[str]) -> tuple[str, str]:
+    """Length and count of numbers as terms, in steps of half a doubling."""
+    numbers = sum(map(str.isdigit, tokens))
+    length, count = round(2 * log2(len(text) + 1)), round(2 * log2(numbers + 1))
+    return f"length step {length}", f"numbers step {count}"
+
+
+def _outline(text: str, tokens: list[str], different: int) -> tuple[float, ...]:
+    size = len(text) + 1
+    count = len(tokens) or 1
+    words = [token for token in tokens if token.isalpha()]
+    letters = sum(map(len, words)) or 1
+    return (
+        log(size),
+        sum(map(str.isdigit, tokens)) / count,
+        (len(tokens) - len(words)) / count,
+        len(_CAPITAL.findall(text)) / letters,
+        log1p(text.count("\n")),
+        letters / (len(words) or 1),
+        log1p(len(_SYMBOL.findall(text))),
+        log1p(text.count("?")),
+        different / count**0.8,
+        (len(text) - len(text.encode("ascii", "ignore"))) / size,
+    )
