@@ -17,6 +17,7 @@ from masterplan.gateway.fit import fitted
 from masterplan.providers.fake import Reply
 
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
+PICTURE = "iVBORw0KGgo" + "A" * 900_000
 READ = {"name": "read", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -135,3 +136,56 @@ async def test_tool_when_its_schema_grows_or_is_deep_then_answered_at_once_witho
                     assert time.perf_counter() - began < 2
                     assert got.status in (200, 400), got.body
         assert max(len(received.body) for received in case.fake.received) < 1_000_000
+
+
+IMAGES: dict[str, dict[str, object]] = {
+    "anthropic": {
+        "type": "image",
+        "source": {"type": "base64", "media_type": "image/png", "data": PICTURE},
+    },
+    "openai_chat": {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{PICTURE}"},
+    },
+    "openai_responses": {
+        "type": "input_image",
+        "image_url": f"data:image/png;base64,{PICTURE}",
+    },
+    "gemini": {"inlineData": {"mimeType": "image/png", "data": PICTURE}},
+}
+"""A picture of 0.9 MB in each dialect."""
+
+
+@pytest.mark.parametrize("dialect", [*IMAGES])
+async def test_picture_when_large_then_its_bytes_are_no_tokens_and_the_model_stays(
+    tmp_path: Path, dialect: str
+) -> None:
+    async with gateway(tmp_path, budgets="") as case:
+        body = asking(dialect, "masterplan/builder")
+        assert isinstance(body, dict)
+        if dialect == "gemini":
+            body["contents"][0]["parts"].append(IMAGES[dialect])
+        else:
+            name = "input" if dialect == "openai_responses" else "messages"
+            body[name] = [{"role": "user", "content": [IMAGES[dialect]]}]
+        got = await case.post(path_of(dialect, "masterplan/builder"), body)
+        assert got.status == 200, got.body
+        assert got.headers["x-masterplan-model"] == "anthropic/claude-haiku-4-5"
+
+
+@pytest.mark.parametrize("client", ["anthropic", "openai_chat"])
+@pytest.mark.parametrize("name", ["haiku", "claude-haiku-4-5"])
+async def test_context_when_it_may_not_fit_the_model_asked_for_then_its_provider_says_so(
+    tmp_path: Path, client: str, name: str
+) -> None:
+    said = {"type": "invalid_request_error", "message": "prompt is too long: 210000 > 200000"}
+    refused = Reply(status=400, body=json.dumps({"type": "error", "error": said}).encode())
+    replies = [Reply(text="it did fit"), refused]
+    async with gateway(tmp_path, replies, budgets="") as case:
+        body = asking(client, name, "word " * 160_000)
+        fits, not_ = [await case.post(path_of(client, name), body) for _ in range(2)]
+        assert fits.status == 200, fits.body
+        assert not_.status == 400
+        assert b"prompt is too long" in not_.body
+        if client == "openai_chat":
+            assert b"context_length_exceeded" in not_.body

@@ -5,12 +5,19 @@ Must not know prices or tokenizers.
 
 from __future__ import annotations
 
+import re
+
 from masterplan.core.message import Media, Part, Reasoning, Request, Text, ToolCall, ToolResult
 from masterplan.dialects.wire import dump_json
 
 CHARS_PER_TOKEN = 4
 MEDIA_TOKENS = 1_600
 _SAID = (Text, Reasoning)
+_IMAGE = re.compile(
+    rb'"(?:data|url|image_url)"\s*:\s*"(?:data:image/[\w.+-]{1,40};base64,)?'
+    rb'((?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/]*={0,2})"'
+)
+"""An image inside a body, in any dialect: its key, and the first bytes of its four formats."""
 
 
 def estimate_input_tokens(request: Request) -> int:
@@ -19,6 +26,16 @@ def estimate_input_tokens(request: Request) -> int:
     for tool in request.tools:
         chars += len(tool.name) + len(tool.description) + len(dump_json(tool.parameters))
     return max(chars // CHARS_PER_TOKEN, 1)
+
+
+def bytes_read(body: bytes) -> int:
+    """Return a body's size with each image in it counted as the text that costs as much.
+
+    >>> bytes_read(b'{"data": "/9j/' + b"A" * 1_000_000 + b'"}') < 10_000
+    True
+    """
+    images = [len(found[1]) for found in _IMAGE.finditer(body)]
+    return len(body) - sum(images) + len(images) * MEDIA_TOKENS * CHARS_PER_TOKEN
 
 
 def _chars(part: Part) -> int:

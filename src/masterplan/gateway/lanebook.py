@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from masterplan.core.decision import Decision
+from masterplan.core.errors import RoutingError
 from masterplan.core.model import ModelCard
 from masterplan.core.task import Need, Task
 from masterplan.dialects.peek import Peek
 from masterplan.gateway.spawned import Spawned
 from masterplan.gateway.steer import Course
+from masterplan.gateway.wish import LEAST_TOKENS
 from masterplan.routing import Router
 from masterplan.routing.lane import Lane
 
@@ -93,14 +95,25 @@ class LaneBook:
     def _decided(self, task: Task) -> Decision:
         """Decide; what is asked for alike is decided alike, so it is decided once."""
         if task.text or task.labels:
-            return self._router.route(task)
+            return self._routed(task)
         key = (task.model, task.role, task.kind, task.needs, task.input_tokens, task.lane)
         known = self._decisions.get(key)
         if known is None:
-            known = self._decisions[key] = self._router.route(task)
+            known = self._decisions[key] = self._routed(task)
             while len(self._decisions) > DECISIONS_AT_MOST:
                 self._decisions.popitem(last=False)
         return known
+
+    def _routed(self, task: Task) -> Decision:
+        """Route; that no model is large enough is for the provider to say, in tokens it counted."""
+        try:
+            return self._router.route(task)
+        except RoutingError:
+            if (task.input_tokens or 0) <= LEAST_TOKENS:
+                raise
+            decision = self._router.route(replace(task, input_tokens=LEAST_TOKENS))
+        told = f"about {task.input_tokens:,} tokens may be too many: its provider will say so"
+        return replace(decision, reasons=(*decision.reasons, told))
 
     def _fits(self, decision: Decision, task: Task) -> bool:
         card: ModelCard = self._router.catalog.card(decision.model)

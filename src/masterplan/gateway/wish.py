@@ -14,6 +14,7 @@ from masterplan.core.errors import CatalogError
 from masterplan.core.model import Dialect
 from masterplan.core.task import Kind, Need, Role, Task
 from masterplan.dialects.peek import Peek
+from masterplan.dialects.size import bytes_read
 from masterplan.policy import Policy
 from masterplan.routing.lane import Lane
 
@@ -42,6 +43,7 @@ _IMAGES: dict[Dialect, tuple[bytes, ...]] = {
     "gemini": (b'"inlineData"', b'"inline_data"', b'"fileData"', b'"file_data"'),
 }
 BYTES_PER_TOKEN = 3.5
+LEAST_TOKENS = 1_024
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
         needs.add("structured")
     if any(mark in body for mark in _IMAGES[peek.dialect]):
         needs.add("vision")
+    size = bytes_read(body) if "vision" in needs else len(body)
     return Task(
         text="",
         kind=wish.kind,
         needs=frozenset(needs),
-        input_tokens=_rounded(round(len(body) / BYTES_PER_TOKEN)),
+        input_tokens=_rounded(round(size / BYTES_PER_TOKEN)),
         role=wish.role,
         model=wish.model,
         run=lane.session,
@@ -107,7 +110,7 @@ def task_of(wish: Wish, peek: Peek, lane: Lane, body: bytes) -> Task:
 
 def _rounded(tokens: int) -> int:
     """Round up to four binary digits, so that decisions of one lane are asked for alike."""
-    if tokens < 1024:
-        return 1024
+    if tokens < LEAST_TOKENS:
+        return LEAST_TOKENS
     step = 1 << (tokens.bit_length() - 4)
     return -(-tokens // step) * step
