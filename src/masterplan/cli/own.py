@@ -45,7 +45,7 @@ def learn_command() -> click.Command:
 @json_option
 @pass_frame
 def _own(frame: Frame, is_json: bool) -> None:
-    """Show what is published, what your own runs show, and both together, side by side.
+    """Show published strengths beside those of your own runs.
 
     Own results are modules that a model began and that were verified, or not; the newest counts
     1, older ones less. Together is the mean of the posterior on the tasks that you had.

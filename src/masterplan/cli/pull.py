@@ -45,7 +45,7 @@ def pull_command(known: Mapping[str, Weights] | None = None) -> click.Command:
     def command(
         frame: Frame, names: tuple[str, ...], is_all: bool, source: Source, is_json: bool
     ) -> None:
-        """Fetch the embedded models' weights; a pull that was stopped goes on.
+        """Fetch the embedded models' weights; a stopped pull goes on.
 
         Only bytes with the pinned SHA-256 are ever used.
 
