@@ -1,6 +1,7 @@
 """What each agent is started with: the gateway and the token, and what of the user's shadows it."""
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -203,3 +204,25 @@ ladder = ["small"]
     assert env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "5000"
     assert policy(narrow).models  # the name of a model of the user's own is no alias of Claude's
     assert env["ANTHROPIC_DEFAULT_OPUS_MODEL"] == "masterplan/planner"
+
+
+@pytest.mark.parametrize("planted", ["endless", "pipe", "deep", "folder", "binary"])
+@pytest.mark.parametrize("name", NAMES)
+def test_wire_when_the_repository_plants_odd_settings_then_wired_at_once_as_without(
+    name: str, planted: str, place: Place
+) -> None:
+    plain = wired(name, place)
+    for file in (".claude/settings.json", ".claude/settings.local.json", ".env", ".gemini/x"):
+        path = place.cwd / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if planted == "endless":
+            path.symlink_to("/dev/zero")
+        elif planted == "pipe":
+            os.mkfifo(path)
+        elif planted == "deep":
+            path.write_text('{"env": ' + "[" * 100_000)
+        elif planted == "folder":
+            path.mkdir()
+        else:
+            path.write_bytes(b"\xff\x00" * 1_000)
+    assert wired(name, place) == plain

@@ -8,6 +8,8 @@ needed and does nothing itself: the launcher sets variables, writes files and ta
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ TOKEN_ENV = "MASTERPLAN_TOKEN"
 """The variable that carries the token where a client can be told the name of one."""
 
 TOKEN_HEADER = "x-masterplan-token"
+SETTINGS_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,30 @@ class Agent(Protocol):
         ...
 
 
+def read_settings(path: Path) -> str:
+    """Return a settings file's text, empty where there is none.
+
+    A repository may hold one too, so it is read to a bound, and only where it is a plain file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            is_plain = stat.S_ISREG(os.fstat(handle).st_mode)
+            return file.read(SETTINGS_BYTES).decode() if is_plain else ""
+    except (OSError, ValueError):
+        return ""
+
+
 def read_json(path: Path) -> Mapping[str, Json]:
     """Return a settings file's object; empty where there is none or it is no JSON object."""
-    try:
-        return json_object(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    return json_object(read_settings(path))
 
 
 def json_object(text: str) -> Mapping[str, Json]:
     """Return a text's JSON object; empty where it is none."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from masterplan.agents.agent import Address, Definitions, Place, Scope, Wiring
+from masterplan.agents.agent import Address, Definitions, Place, Scope, Wiring, read_settings
 from masterplan.agents.limits import MODELS, limits_of
 from masterplan.agents.subagent import Subagent
 from masterplan.core.message import Json
@@ -68,10 +68,7 @@ def _shadows(place: Place, env: dict[str, str]) -> list[str]:
     """Say which ``.env`` file would win: aider lays them over its environment."""
     found = []
     for folder in dict.fromkeys((place.home, place.cwd)):
-        try:
-            lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):
-            continue
+        lines = read_settings(folder / ".env").splitlines()
         names = {line.removeprefix("export ").partition("=")[0].strip() for line in lines}
         found += [
             f"{folder / '.env'}: {name} wins over the launch; take it out for this to work"

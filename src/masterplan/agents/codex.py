@@ -11,7 +11,15 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from masterplan.agents.agent import TOKEN_ENV, Address, Definitions, Place, Scope, Wiring
+from masterplan.agents.agent import (
+    TOKEN_ENV,
+    Address,
+    Definitions,
+    Place,
+    Scope,
+    Wiring,
+    read_settings,
+)
 from masterplan.agents.limits import AUTO, limits_of
 from masterplan.agents.subagent import Subagent
 from masterplan.policy import Policy
@@ -72,8 +80,8 @@ def _agent_file(member: Subagent) -> str:
 def _shadows(place: Place) -> list[str]:
     home = Path(place.env.get("CODEX_HOME") or place.home / ".codex")
     try:
-        config = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = tomllib.loads(read_settings(home / "config.toml"))
+    except (ValueError, RecursionError):
         return []
     if "profile" not in config:
         return []

@@ -76,5 +76,6 @@ def _lines(lane: dict[str, object]) -> list[str]:
         model = f" {event['model']}" if event.get("model") else ""
         lines.append(f"  {at} {event.get('event')}{model}")
         reasons = event.get("reasons", [])
-        lines += [f"           {reason}" for reason in reasons]
+        # Reasons name what clients and providers made up: none of it may look like another line.
+        lines += [f"           {' '.join(str(reason).split())}" for reason in reasons]
     return lines
