@@ -15,9 +15,9 @@ VERSION = "words-1"
 BITS = 15
 BUCKETS = 1 << BITS
 _MASK = BUCKETS - 1
-MAX_CHARS = 2_500
+MAX_CHARS = 2_000
 """What is read of a prompt, from its beginning: one-shot prompts are rarely longer."""
-MAX_TOKENS = 400
+MAX_TOKENS = 320
 
 OUTLINE = (
     "length",

@@ -6,7 +6,7 @@ and whether the prompt is like those at all. Must not know files, models or how 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -74,7 +74,7 @@ class Space:
         length = sqrt(sum(value * value for value in scaled.values())) or 1.0
         return {bucket: value / length for bucket, value in scaled.items()}
 
-    def near(self, placed: Mapping[int, float]) -> list[tuple[float, int]]:
+    def near(self, placed: Mapping[int, float]) -> tuple[tuple[float, int], ...]:
         """Return likeness and place of the nearest groups, the nearest first."""
         likeness = [0.0] * len(self.groups)
         index = self.index
@@ -82,9 +82,11 @@ class Space:
             for group, weight in index.get(bucket, ()):
                 likeness[group] += value * weight
         ranked = sorted(((value, -at) for at, value in enumerate(likeness)), reverse=True)
-        return [(value, -at) for value, at in ranked[:NEAREST]]
+        return tuple((value, -at) for value, at in ranked[:NEAREST])
 
-    def sight(self, prompt: Prompt, placed: Mapping[int, float], nearest: float) -> list[float]:
+    def sight(
+        self, prompt: Prompt, placed: Mapping[int, float], nearest: float
+    ) -> tuple[float, ...]:
         """Return the numbers that a prompt is judged by to be like the trained ones."""
         words = prompt.words
         seen = sum(is_known(self.known, word) for word in words) / (len(words) or 1)
@@ -92,7 +94,7 @@ class Space:
         rare = sum(rarity[bucket] for bucket in prompt.terms) / (len(prompt.terms) or 1)
         centre = self.centre
         alike = sum(value * centre.get(bucket, 0.0) for bucket, value in placed.items())
-        return [*prompt.outline, seen, rare / RARITY_STEP, nearest, alike]
+        return (*prompt.outline, seen, rare / RARITY_STEP, nearest, alike)
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,27 @@ def word_bit(word: str) -> int:
     return crc32(word.encode("utf-8", "replace"), 7) & ((1 << KNOWN_BITS) - 1)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the weights see in a prompt: the sum before it is set right, and what it is made of."""
+
+    raw: float
+    sight: tuple[float, ...]
+    parts: Mapping[int, float]
+    near: tuple[tuple[float, int], ...]
+
+
 def predict_gain(weights: Weights, text: str) -> Gain:
     """Return what the strong model brings for a prompt, why, and whether that can be believed."""
-    return gain_of(weights, read_prompt(text))
+    prompt = read_prompt(text)
+    seen = look(weights, prompt)
+    gain = settled(weights, seen.raw)
+    outside = _outside(weights.domain, seen.sight)
+    return Gain(gain, weights.doubt, outside, _reasons(weights, prompt, seen))
 
 
-def gain_of(weights: Weights, prompt: Prompt) -> Gain:
-    """Return the gain of a prompt whose features are read."""
+def look(weights: Weights, prompt: Prompt) -> Look:
+    """Return what the weights see in a prompt."""
     space = weights.space
     placed = space.place(prompt)
     near = space.near(placed)
@@ -158,11 +174,14 @@ def gain_of(weights: Weights, prompt: Prompt) -> Gain:
         for bucket, value in placed.items()
     }
     linear = weights.bias + sum(parts.values())
-    raw = (1 - weights.group_share) * linear + weights.group_share * of_groups(space, near, linear)
-    gain = min(1.0, max(-1.0, weights.shift + weights.slope * raw))
-    sight = space.sight(prompt, placed, near[0][0] if near else 0.0)
-    outside = _outside(weights.domain, sight)
-    return Gain(gain, weights.doubt, outside, _reasons(weights, prompt, parts, near))
+    share = weights.group_share
+    raw = (1 - share) * linear + (share * of_groups(space, near, linear) if share else 0.0)
+    return Look(raw, space.sight(prompt, placed, near[0][0] if near else 0.0), parts, near)
+
+
+def settled(weights: Weights, raw: float) -> float:
+    """Return the gain that held-out prompts showed where the sum was so high."""
+    return min(1.0, max(-1.0, weights.shift + weights.slope * raw))
 
 
 def signed(byte: int) -> int:
@@ -170,14 +189,14 @@ def signed(byte: int) -> int:
     return byte - 256 if byte > 127 else byte
 
 
-def of_groups(space: Space, near: list[tuple[float, int]], otherwise: float) -> float:
+def of_groups(space: Space, near: Sequence[tuple[float, int]], otherwise: float) -> float:
     """Return the gain of the nearest groups, by the square of their likeness."""
     weighed = [(value * value, space.groups[at].gain) for value, at in near if value > 0]
     total = sum(weight for weight, _ in weighed)
     return sum(weight * gain for weight, gain in weighed) / total if total else otherwise
 
 
-def distance(domain: Domain, sight: list[float]) -> float:
+def distance(domain: Domain, sight: Sequence[float]) -> float:
     """Return how far a prompt is from the trained ones, what goes together counted once."""
     off = _off(domain, sight)
     return sum(
@@ -186,12 +205,12 @@ def distance(domain: Domain, sight: list[float]) -> float:
     )
 
 
-def _off(domain: Domain, sight: list[float]) -> list[float]:
+def _off(domain: Domain, sight: Sequence[float]) -> list[float]:
     triples = zip(sight, domain.usual, domain.spread, strict=True)
     return [(value - usual) / spread for value, usual, spread in triples]
 
 
-def _outside(domain: Domain, sight: list[float]) -> str:
+def _outside(domain: Domain, sight: Sequence[float]) -> str:
     far = distance(domain, sight)
     if far <= domain.limit:
         return ""
@@ -203,9 +222,8 @@ def _outside(domain: Domain, sight: list[float]) -> str:
     )
 
 
-def _reasons(
-    weights: Weights, prompt: Prompt, parts: Mapping[int, float], near: list[tuple[float, int]]
-) -> tuple[str, ...]:
+def _reasons(weights: Weights, prompt: Prompt, seen: Look) -> tuple[str, ...]:
+    parts, near = seen.parts, seen.near
     scale = weights.slope * (1 - weights.group_share)
     ordered = sorted(parts.items(), key=lambda part: (-part[1], part[0]))
     up = [part for part in ordered[:_SHOWN] if part[1] * scale > 0.0005]

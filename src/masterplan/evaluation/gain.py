@@ -1,0 +1,276 @@
+"""Training: from an outcome table to weights, and how well they do on prompts they never saw.
+
+Owns the folds, the choice of settings inside them and the honest figures, also for whole groups of
+prompts left out. Must not know the command line, nor how a decision uses the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+
+from masterplan.core.errors import InputError
+from masterplan.evaluation.bootstrap import folds
+from masterplan.evaluation.gainfit import (
+    Lesson,
+    Settings,
+    ensure_sklearn,
+    group_gains,
+    matrix,
+    set_right,
+)
+from masterplan.evaluation.gainscore import Recovered, Routed, apgr_of, recovered, routed
+from masterplan.evaluation.table import OutcomeTable
+from masterplan.routing.feature import Prompt, read_prompt
+from masterplan.routing.gain import Look, Weights, distance, look, settled
+from masterplan.routing.gainfile import sealed
+
+FOLDS = 5
+FEWEST = 200
+"""Prompts below which nothing is trained."""
+MOST = 40_000
+"""Prompts above which a fixed part is drawn by their text."""
+RESTRAINTS = (4.0, 8.0, 16.0, 32.0)
+SHARES = (0.0, 0.25, 0.5)
+_INNER = 4
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Prompts on which both models are known: text, group, and what each model did."""
+
+    texts: tuple[str, ...]
+    groups: tuple[str, ...]
+    weak: tuple[float, ...]
+    strong: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gains(self) -> list[float]:
+        """The strong model's success less the weak one's, a prompt each."""
+        return [high - low for low, high in zip(self.weak, self.strong, strict=True)]
+
+    def only(self, is_kept: Sequence[bool]) -> Pairs:
+        """Return some of the prompts."""
+        return Pairs(
+            tuple(compress(self.texts, is_kept)),
+            tuple(compress(self.groups, is_kept)),
+            tuple(compress(self.weak, is_kept)),
+            tuple(compress(self.strong, is_kept)),
+            self.notes,
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights and their figures on held-out prompts; ``unseen`` had a whole group held out."""
+
+    weights: Weights
+    settings: Settings
+    whole: Recovered
+    routed: Routed
+    groups: Mapping[str, Recovered]
+    unseen: Mapping[str, Routed]
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether the order is surely better than a random mix."""
+        return self.whole.apgr_interval[0] > 0.5
+
+
+def pairs_of(table: OutcomeTable, weak: str, strong: str, kind: str | None = None) -> Pairs:
+    """Return the prompts of a table where both models are known; InputError where there are few.
+
+    Prompts of the same text are one; a group is a benchmark, or a kind where there is none.
+    """
+    matrix_ = table.pivot(kind, (weak, strong))
+    both = zip(matrix_.texts, matrix_.kinds, matrix_.tasks, matrix_.success, strict=True)
+    own_group = _benchmarks(table)
+    merged: dict[str, list[tuple[str, float, float]]] = {}
+    unknown = without_text = 0
+    for text, own_kind, task, (low, high) in both:
+        if low is None or high is None:
+            unknown += 1
+        elif not text.strip():
+            without_text += 1
+        else:
+            group = own_group.get(task, own_kind)
+            merged.setdefault(text, []).append((group, low, high))
+    notes = [f"{unknown:,} tasks lack one of the two models: left out"] if unknown else []
+    if without_text:
+        notes.append(f"{without_text:,} tasks have no text: left out")
+    _ensure_enough(len(merged), without_text, table.where)
+    texts = sorted(merged)
+    found = Pairs(
+        tuple(texts),
+        tuple(merged[text][0][0] for text in texts),
+        tuple(_mean([low for _, low, _ in merged[text]]) for text in texts),
+        tuple(_mean([high for _, _, high in merged[text]]) for text in texts),
+    )
+    if len(texts) > MOST:
+        parts = -(-len(texts) // MOST)
+        found = found.only(next(folds(texts, parts, 2)))
+        notes.append(f"{len(texts):,} prompts are more than needed: {len(found.texts):,} are used")
+    return replace(found, notes=(*table.notes, *notes))
+
+
+def _benchmarks(table: OutcomeTable) -> dict[str, str]:
+    frame = table.frame
+    if "benchmark" not in frame.columns or frame["benchmark"].n_unique() < 2:
+        return {}
+    rows = frame.select("task_id", "benchmark").unique(maintain_order=True).iter_rows()
+    found = {task: name for task, name in rows if name}
+    return {**found, **{f"{name}/{task}": name for task, name in found.items()}}
+
+
+def _ensure_enough(prompts: int, without_text: int, where: str) -> None:
+    if prompts >= FEWEST:
+        return
+    if not prompts and without_text:
+        raise InputError(
+            "gain.no_text",
+            "the table's prompts have no text",
+            f"{where}: column text",
+            "training reads prompts: write them into the column text",
+        )
+    raise InputError(
+        "gain.too_few",
+        f"{prompts:,} prompts are known of both models, and {FEWEST} are the fewest to learn from",
+        where,
+        "add tasks that both models tried, or choose another pair by --weak and --strong",
+    )
+
+
+def train(pairs: Pairs, names: tuple[str, str], provenance: Mapping[str, object]) -> Trained:
+    """Return weights trained on all prompts, and figures from prompts they were not trained on.
+
+    ``names`` are the weak and the strong model's. InputError where the strong is not stronger.
+    """
+    ensure_sklearn()
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    gains = pairs.gains
+    if sum(gains) <= 0:
+        raise InputError(
+            "gain.not_stronger",
+            f"{names[1]} succeeds no more often than {names[0]} on these {len(gains):,} prompts",
+            "--strong",
+            "swap --weak and --strong, or use the one model: there is nothing to gain",
+        )
+    prompts = [read_prompt(text) for text in pairs.texts]
+    # More threads add numbers in another order, and then weights differ in their last digits.
+    with threadpool_limits(limits=1):
+        seen = _held_out(pairs, prompts)
+        settings = _choose(pairs.texts, prompts, gains)
+        bare = Lesson(prompts, gains).weights(names, settings)
+        weights = sealed(replace(set_right(bare, seen, gains), provenance=dict(provenance)))
+        unseen = _unseen(pairs, prompts, settings)
+    whole = recovered([one.raw for one in seen], gains, _mean(pairs.weak))
+    assert whole is not None
+    return Trained(
+        weights=weights,
+        settings=settings,
+        whole=whole,
+        routed=_routed(weights, seen, pairs),
+        groups=_by_group(pairs, seen),
+        unseen=unseen,
+    )
+
+
+def judge(weights: Weights, pairs: Pairs) -> tuple[Recovered | None, Routed]:
+    """Return the figures of weights on another table's prompts, unlike ones to the strong model."""
+    seen = [look(weights, read_prompt(text)) for text in pairs.texts]
+    order = recovered([one.raw for one in seen], pairs.gains, _mean(pairs.weak))
+    return order, _routed(weights, seen, pairs)
+
+
+def _held_out(pairs: Pairs, prompts: Sequence[Prompt]) -> list[Look]:
+    """What weights see in prompts that neither they nor their settings know."""
+    gains = pairs.gains
+    found: dict[int, Look] = {}
+    for mask in folds(pairs.texts, FOLDS, 0):
+        rest = [not held for held in mask]
+        texts, known = list(compress(pairs.texts, rest)), list(compress(prompts, rest))
+        own = list(compress(gains, rest))
+        settings = _choose(texts, known, own)
+        weights = Lesson(known, own).weights(("weak", "strong"), settings)
+        for place in compress(range(len(prompts)), mask):
+            found[place] = look(weights, prompts[place])
+    return [found[place] for place in range(len(prompts))]
+
+
+def _choose(texts: Sequence[str], prompts: Sequence[Prompt], gains: Sequence[float]) -> Settings:
+    """Choose the settings by a quarter of the prompts that is held out once."""
+    held = next(folds(texts, _INNER, 1))
+    rest = [not one for one in held]
+    lesson = Lesson(list(compress(prompts, rest)), list(compress(gains, rest)))
+    others, truth = list(compress(prompts, held)), list(compress(gains, held))
+    rows = matrix([lesson.space.place(prompt) for prompt in others])
+    near = group_gains(lesson.space, others, _mean(lesson.gains))
+    best, most = Settings(), -1.0
+    for restraint in RESTRAINTS:
+        terms, bias = lesson.linear(restraint)
+        linear = rows @ terms + bias
+        for share in SHARES:
+            scores = [(1 - share) * a + share * b for a, b in zip(linear, near, strict=True)]
+            reached = apgr_of(scores, truth)
+            if reached > most + 1e-9:
+                best, most = Settings(restraint, share), reached
+    return best
+
+
+def _routed(weights: Weights, seen: Sequence[Look], pairs: Pairs) -> Routed:
+    is_outside = [distance(weights.domain, one.sight) > weights.domain.limit for one in seen]
+    is_weak = [
+        not outside and settled(weights, one.raw) <= 0
+        for one, outside in zip(seen, is_outside, strict=True)
+    ]
+    return routed(is_weak, is_outside, pairs.weak, pairs.strong)
+
+
+def _by_group(pairs: Pairs, seen: Sequence[Look]) -> dict[str, Recovered]:
+    """The figures of each group, by the order among its own prompts."""
+    names = sorted(set(pairs.groups))
+    found = {}
+    for name in names if len(names) > 1 else ():
+        mask = [own == name for own in pairs.groups]
+        part = pairs.only(mask)
+        scores = [one.raw for one in compress(seen, mask)]
+        figures = recovered(scores, part.gains, _mean(part.weak))
+        if figures is not None and len(part.texts) >= FEWEST:
+            found[name] = figures
+    return found
+
+
+def _unseen(pairs: Pairs, prompts: Sequence[Prompt], settings: Settings) -> dict[str, Routed]:
+    """What became of a whole group that nothing was trained on, for each of them."""
+    found = {}
+    names = [name for name in sorted(set(pairs.groups)) if pairs.groups.count(name) >= FEWEST]
+    for name in names if len(set(pairs.groups)) > 1 else ():
+        mask = [own == name for own in pairs.groups]
+        rest = [not own for own in mask]
+        if sum(rest) < FEWEST:
+            continue
+        weights = _quick(pairs.only(rest), list(compress(prompts, rest)), settings)
+        seen = [look(weights, prompt) for prompt in compress(prompts, mask)]
+        found[name] = _routed(weights, seen, pairs.only(mask))
+    return found
+
+
+def _quick(pairs: Pairs, prompts: Sequence[Prompt], settings: Settings) -> Weights:
+    """Weights with settings that are given, their domain by two halves that know not each other."""
+    gains = pairs.gains
+    found: dict[int, Look] = {}
+    for mask in folds(pairs.texts, 2, 3):
+        rest = [not held for held in mask]
+        half = Lesson(list(compress(prompts, rest)), list(compress(gains, rest)))
+        weights = half.weights(("weak", "strong"), settings)
+        for place in compress(range(len(prompts)), mask):
+            found[place] = look(weights, prompts[place])
+    seen = [found[place] for place in range(len(prompts))]
+    return set_right(Lesson(prompts, gains).weights(("weak", "strong"), settings), seen, gains)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
