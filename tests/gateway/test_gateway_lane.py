@@ -231,6 +231,8 @@ async def test_plan_when_approved_then_the_build_lane_starts_with_the_plan_alone
     async with gateway(tmp_path) as case:
         got = await say(case, "masterplan/auto", asked)
         assert got.headers["x-masterplan-model"].endswith("claude-opus-4-6")
+        counted = {"model": "masterplan/auto", "messages": approved}
+        await case.post("/v1/messages/count_tokens", counted, headers=MAIN)
         got = await say(case, "masterplan/auto", approved)
         assert got.status == 200, got.body
         assert got.headers["x-masterplan-lane"] == "build"

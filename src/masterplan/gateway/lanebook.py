@@ -35,7 +35,6 @@ class LaneState:
     lane: Lane
     asked: str = ""
     decision: Decision | None = None
-    requests: int = 0
     model: str = ""
     """The catalog id of who answered here last."""
     key: str = ""
@@ -64,7 +63,6 @@ class LaneBook:
                 self._lanes.popitem(last=False)
         else:
             self._lanes.move_to_end(key)
-        state.requests += 1
         if lane.session and lane.name in _PARENTS:
             self._mains[lane.session] = state
             self._mains.move_to_end(lane.session)

@@ -121,9 +121,10 @@ async def _steered(desk: Desk, job: Job) -> tuple[Job, Request | None]:
     if is_pinned or not job.wish.is_open or job.lane.name not in STEERED:
         return job, None
     course = job.state.course
+    is_first = course.start is None
     found = look(course, job.seen, job.decision)
     request: Request | None = None
-    if job.lane.name == "build" and job.state.requests == 1:
+    if job.lane.name == "build" and is_first:
         request = _parsed(job)
         if take_plan(course, request):
             job.note(desk, "handoff", source="plan", model=job.decision.model)
