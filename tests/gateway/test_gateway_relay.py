@@ -57,3 +57,16 @@ async def test_forward_when_dialect_and_model_are_the_same_then_bytes_are_untouc
         assert got.status == 200, got.body
         [received] = case.fake.received
         assert received.body == body.encode()
+
+
+@pytest.mark.parametrize("asked", [None, {"include_usage": False}, {"include_usage": True}])
+async def test_forward_when_usage_is_asked_for_in_the_clients_place_then_it_is_reported(
+    tmp_path: Path, asked: object
+) -> None:
+    body = asking("openai_chat", "gpt-5.4", stream=True)
+    assert isinstance(body, dict)
+    async with gateway(tmp_path) as case:
+        got = await case.post("/v1/chat/completions", {**body, "stream_options": asked})
+        is_own = asked == {"include_usage": True}
+        assert ("usage" in got.headers.get("x-masterplan-notes", "")) is not is_own
+        assert (b'"usage":{' in got.body.replace(b" ", b"")) is is_own

@@ -19,6 +19,9 @@ PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta")
 """Headers of a client that a provider of the same dialect is told, as open lists."""
 
 
+USAGE_ASKED = "usage was asked for in the stream, and is taken out of it again"
+
+
 def may_forward(desk: Desk, job: Job) -> bool:
     """Tell whether the client's bytes are what the provider takes: same dialect, same model."""
     if job.spoken != job.ask.dialect or job.decision.effort is not None:
@@ -46,6 +49,8 @@ async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
         strips_usage=strips,
     )
     flow = await desk.pipe.open_raw(job.task, raw, decision=job.decision)
+    if strips:
+        flow.notes = (*flow.notes, USAGE_ASKED)
     tell(answer, flow)
     await _relay(desk, job, flow, answer)
     return flow
