@@ -17,6 +17,7 @@ from masterplan.dialects.codec import (
     StreamWriter,
     WireRequest,
     outcome_of,
+    written,
 )
 from masterplan.dialects.fold import collect, unfold
 from masterplan.dialects.sse import SseEvent, SseParser
@@ -32,6 +33,7 @@ __all__ = [
     "collect",
     "outcome_of",
     "unfold",
+    "written",
 ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from masterplan.core.errors import MasterplanError, ProviderError
+from masterplan.core.errors import DialectError, MasterplanError, ProviderError
 from masterplan.core.message import Loss, Outcome, Request, Response, Stop, StreamEvent
 from masterplan.core.model import Dialect
 from masterplan.core.usage import Usage
@@ -140,3 +140,13 @@ def outcome_of(stop: Stop) -> Outcome:
     'truncated_by_limit'
     """
     return _OUTCOMES[stop]
+
+
+def written(dialect: DialectCodec, request: Request) -> tuple[WireRequest, tuple[Loss, ...]]:
+    """Return a request on the wire with its losses; DialectError for one nested too deeply."""
+    try:
+        return dialect.write_request(request)
+    except RecursionError:
+        raise DialectError(
+            "dialect.too_deep", "the request is nested too deeply to be translated"
+        ) from None

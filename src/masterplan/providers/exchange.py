@@ -23,7 +23,7 @@ from masterplan.core.message import (
     ToolCall,
 )
 from masterplan.core.usage import Usage
-from masterplan.dialects import DialectCodec, StreamReader, WireRequest, codec, outcome_of
+from masterplan.dialects import DialectCodec, StreamReader, WireRequest, codec, outcome_of, written
 from masterplan.dialects.names import NameMap
 from masterplan.dialects.sequence import has_content
 from masterplan.dialects.tap import Tap
@@ -51,12 +51,7 @@ class Plan:
     def of(cls, endpoint: Endpoint, key: Secret | None, request: Request) -> Plan:
         """Write the request once for all its attempts."""
         dialect = codec(endpoint.dialect)
-        try:
-            wire, losses = dialect.write_request(request)
-        except RecursionError:
-            raise DialectError(
-                "dialect.too_deep", "the request is nested too deeply to be translated"
-            ) from None
+        wire, losses = written(dialect, request)
         names = NameMap.of(request, endpoint.dialect)
         return cls(endpoint, key, dialect, wire, losses, names)
 

@@ -170,7 +170,6 @@ chat = Decoder(Chat)
 responses = Decoder(Responses)
 gemini = Decoder(Gemini)
 turn = Decoder(Turn)
-kinded = Decoder(Kinded)
 members = Decoder(dict[str, Raw])
 anything = Decoder()
 
