@@ -65,7 +65,8 @@ class Fitted:
     """A plan and what it is expected to do.
 
     ``expected`` is cross-validated where ``is_validated`` (of the caps and give-up too), ``plain``
-    the same of the rungs alone, ``in_sample`` the plan on the tasks it was fitted on.
+    the same of the rungs alone, ``in_sample`` the plan on the tasks it was fitted on. ``held`` is
+    what ``expected`` is the mean of, a task of ``names`` each.
     """
 
     plan: Plan
@@ -76,11 +77,17 @@ class Fitted:
     plain: Figures
     in_sample: Figures
     alone: Figures
-    tasks: int
+    held: Column
+    names: tuple[str, ...]
     left_out_tasks: int
     missing: int
     candidates: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def tasks(self) -> int:
+        """On how many tasks the figures stand."""
+        return len(self.names)
 
 
 def fit(matrix: Matrix, wish: Wish) -> Fitted:
@@ -118,7 +125,8 @@ def fit(matrix: Matrix, wish: Wish) -> Fitted:
         plain=figures(strap, held[1], against),
         in_sample=figures(strap, _played(ground, plan), against),
         alone=figures(strap, against, against),
-        tasks=len(names),
+        held=held[0],
+        names=names,
         left_out_tasks=len(whole.tasks) - len(names),
         missing=whole.missing,
         candidates=allowed,
@@ -217,6 +225,9 @@ def _held_out(ground: Ground, wish: Wish, names: Sequence[str]) -> list[Column]:
         for is_held in folds(names, FOLDS, repeat):
             train = _part(ground, [not held for held in is_held])
             test = _part(ground, is_held)
+            if wish.reference is None:
+                # Which single model is best is also chosen: choosing it has its price too.
+                train = replace(train, reference=best_single(train.columns))
             plan, _ = _fitted(train, wish)
             plans = (plan, Plan(plan.rungs))
             places = [index for index, held in enumerate(is_held) if held]

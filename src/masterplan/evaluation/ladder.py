@@ -150,45 +150,109 @@ def play(
     The last rung's work is handed back whatever the verifier says of it. A try that its cap stops
     is no work: what was finished before it is handed back, if anything.
     """
-    count = len(rungs[0].success)
-    success, cost = [0.0] * count, [0.0] * count
-    reach, before = [1.0] * count, [0.0] * count
-    for k, rung in enumerate(rungs):
-        is_last = k == len(rungs) - 1
-        rule = _Rule(plan.cap(k), plan.give_up(k), is_last, verifier)
-        look = float(verifier.cost_nano) if len(rungs) > 1 else 0.0
-        for i in range(count):
-            if reach[i] > 0.0:
-                won, paid, climbs, before[i] = rule.step(rung.success[i], rung.cost[i], before[i])
-                success[i] += reach[i] * won
-                cost[i] += reach[i] * (paid + look)
-                reach[i] *= climbs
-    return success, cost
+    return play_from(State.fresh(len(rungs[0].success)), rungs, plan, verifier)
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """What one rung does with one task."""
+class State:
+    """What each task has before rung ``at``: success, cost, the share that comes this far.
+
+    ``before`` is how likely the work finished last is right, ``here`` are the tasks still climbing.
+    """
+
+    at: int
+    success: list[float]
+    cost: list[float]
+    reach: list[float]
+    before: list[float]
+    here: list[int]
+
+    @staticmethod
+    def fresh(count: int) -> State:
+        """Return the state before the first rung."""
+        zeros = [0.0] * count
+        return State(0, zeros, zeros[:], [1.0] * count, zeros[:], list(range(count)))
+
+    def copied(self) -> State:
+        """Return a state that can be played on without changing this one."""
+        lists = (self.success, self.cost, self.reach, self.before)
+        success, cost, reach, before = (values[:] for values in lists)
+        return State(self.at, success, cost, reach, before, self.here[:])
+
+
+def states(rungs: Sequence[Column], plan: Plan, verifier: Verifier) -> list[State]:
+    """Return the state before each rung: a plan that differs from there on is played from there."""
+    found = [State.fresh(len(rungs[0].success))]
+    for _ in rungs[:-1]:
+        found.append(_climbed(found[-1].copied(), rungs, plan, verifier))
+    return found
+
+
+def play_from(
+    state: State, rungs: Sequence[Column], plan: Plan, verifier: Verifier
+) -> tuple[list[float], list[float]]:
+    """Play the rungs from a state on; the state itself is used up."""
+    while state.at < len(rungs) - 1:
+        state = _climbed(state, rungs, plan, verifier)
+    look = float(verifier.cost_nano) if len(rungs) > 1 else 0.0
+    _finish(state, rungs[-1], _Bounds(plan.cap(state.at), None, look))
+    return state.success, state.cost
+
+
+def _climbed(state: State, rungs: Sequence[Column], plan: Plan, verifier: Verifier) -> State:
+    k = state.at
+    bounds = _Bounds(plan.cap(k), plan.give_up(k), float(verifier.cost_nano))
+    here = _climb(state, rungs[k], bounds, verifier)
+    return State(k + 1, state.success, state.cost, state.reach, state.before, here)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Where a rung stops and gives up, infinite where it does not; what a look costs."""
 
     cap: Nano
     give_up: Nano
-    is_last: bool
-    verifier: Verifier
+    look: float
 
-    def step(self, right: float, price: float, before: float) -> tuple[float, float, float, float]:
-        """Return success handed back here, what was paid, the share that climbs, work so far."""
-        is_cut = self.cap is not None and price > self.cap
-        paid = float(self.cap) if is_cut and self.cap is not None else price
-        work = before if is_cut else right
-        if self.is_last:
-            return work, paid, 0.0, work
-        rates = self.verifier
-        taken = 0.0 if is_cut else right * rates.accept_right
-        refused = 1.0 if is_cut else 1.0 - taken - (1.0 - right) * rates.accept_wrong
-        # Rejected right work is what is left of the right; a cut try leaves what was before it.
-        rejected = before if is_cut else right * (1.0 - rates.accept_right)
-        kept = rejected / refused if refused > 0.0 and not is_cut else before
-        if self.give_up is not None and paid > self.give_up:
-            handed = refused * (before if is_cut else kept)
-            return taken + handed, paid, 0.0, kept
-        return taken, paid, refused, kept
+    @property
+    def cap_nano(self) -> float:
+        return float("inf") if self.cap is None else float(self.cap)
+
+    @property
+    def give_up_nano(self) -> float:
+        return float("inf") if self.give_up is None else float(self.give_up)
+
+
+def _finish(state: State, rung: Column, bounds: _Bounds) -> None:
+    """The last rung: its work is handed back, or what was before it where its cap stops it."""
+    cap, look = bounds.cap_nano, bounds.look
+    for i in state.here:
+        price, reach = rung.cost[i], state.reach[i]
+        is_cut = price > cap
+        state.success[i] += reach * (state.before[i] if is_cut else rung.success[i])
+        state.cost[i] += reach * ((cap if is_cut else price) + look)
+
+
+def _climb(state: State, rung: Column, bounds: _Bounds, rates: Verifier) -> list[int]:
+    """A rung below the last: return the tasks that may climb from it."""
+    cap, give_up, look = bounds.cap_nano, bounds.give_up_nano, bounds.look
+    right, wrong = rates.accept_right, rates.accept_wrong
+    success, cost, reaches, before = state.success, state.cost, state.reach, state.before
+    above = []
+    for i in state.here:
+        price, reach = rung.cost[i], reaches[i]
+        if price > cap:  # Stopped: nothing to look at, and what was before it stays.
+            price, refused = cap, 1.0
+        else:
+            won = rung.success[i]
+            success[i] += reach * won * right
+            refused = 1.0 - won * right - (1.0 - won) * wrong
+            # Rejected right work is what is left of the right.
+            before[i] = won * (1.0 - right) / refused if refused > 0.0 else 0.0
+        cost[i] += reach * (price + look)
+        reaches[i] = reach * refused
+        if price > give_up:
+            success[i] += reaches[i] * before[i]
+        elif reaches[i] > 0.0:
+            above.append(i)
+    return above

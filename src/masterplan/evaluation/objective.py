@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from operator import mul
 from typing import Literal
 
 from masterplan.core.errors import InputError
@@ -51,7 +52,7 @@ class Objective:
             else success
         )
         mean = sum(over) / len(over)
-        spread = sqrt(sum((x - mean) ** 2 for x in over)) / len(over)
+        spread = sqrt(max(sum(map(mul, over, over)) - mean * mean * len(over), 0.0)) / len(over)
         # Equal task by task is equal: no doubt, so the reference itself always passes.
         return mean - floor - CAUTION * spread - penalty + 1e-9
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from masterplan.evaluation.bootstrap import quantile
-from masterplan.evaluation.ladder import Plan, play
+from masterplan.evaluation.ladder import Plan, State, play_from, states
 from masterplan.evaluation.search import Ground
 
 SHARES = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
@@ -38,10 +38,12 @@ def tuned(ground: Ground, rungs: tuple[str, ...]) -> Plan:
     cost, spare = _weighed(ground, plan)
     if spare < 0:
         return plan
+    columns = [ground.columns[name] for name in rungs]
     for _ in range(MAX_BOUNDS):
         best: tuple[float, float, float, Plan] | None = None
-        for bounded in _bounded(ground, plan):
-            its_cost, its_spare = _weighed(ground, bounded)
+        starts = states(columns, plan, ground.verifier)
+        for k, bounded in _bounded(ground, plan):
+            its_cost, its_spare = _weighed(ground, bounded, starts[k].copied())
             if its_spare < 0 or its_cost > cost * (1 - LEAST):
                 continue
             lost = max(spare - its_spare, 0.5 / ground.count)
@@ -54,23 +56,24 @@ def tuned(ground: Ground, rungs: tuple[str, ...]) -> Plan:
     return plan
 
 
-def _bounded(ground: Ground, plan: Plan) -> Iterator[Plan]:
+def _bounded(ground: Ground, plan: Plan) -> Iterator[tuple[int, Plan]]:
+    """Yield plans with one bound more or another one, and the rung it is of."""
     for k, model in enumerate(plan.rungs):
         costs = sorted(ground.columns[model].cost)
         for share in SHARES:
             bound = round(quantile(costs, share))
-            yield replace(plan, caps_nano=_put(plan.caps_nano, k, bound))
+            yield k, replace(plan, caps_nano=_put(plan.caps_nano, k, bound))
             if k < len(plan.rungs) - 1:
-                yield replace(plan, give_up_nano=_put(plan.give_up_nano, k, bound))
+                yield k, replace(plan, give_up_nano=_put(plan.give_up_nano, k, bound))
 
 
 def _put(bounds: tuple[int | None, ...], k: int, bound: int) -> tuple[int | None, ...]:
     return (*bounds[:k], bound, *bounds[k + 1 :])
 
 
-def _weighed(ground: Ground, plan: Plan) -> tuple[float, float]:
+def _weighed(ground: Ground, plan: Plan, start: State | None = None) -> tuple[float, float]:
     columns = [ground.columns[name] for name in plan.rungs]
-    success, cost = play(columns, plan, ground.verifier)
+    success, cost = play_from(start or State.fresh(ground.count), columns, plan, ground.verifier)
     bounds = sum(b is not None for b in (*plan.caps_nano, *plan.give_up_nano))
     reference = ground.columns[ground.reference].success
     penalty = DOUBT * bounds / ground.count

@@ -151,7 +151,9 @@ class _Scale:
     @staticmethod
     def over(values: Sequence[float], start: float = HEIGHT - BOTTOM, end: float = TOP) -> _Scale:
         low, high = min(values), max(values)
-        room = (high - low) * 0.06 or 0.05
+        # Values that are all but the same get a scale wide enough to have ticks.
+        least = 1e-6 * max(1.0, abs(high))
+        room = (high - low) * 0.06 if high - low > least else 0.05 * max(1.0, abs(high))
         return _Scale(low - room, high + room, start, end)
 
     def place(self, value: float) -> float:

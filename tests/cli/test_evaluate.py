@@ -1,0 +1,185 @@
+"""``evaluate`` and ``policy fit`` as a user meets them: figures, pages, words of bad input."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import click
+import pytest
+from cli_case import Run
+
+from masterplan.cli.frame import ROOT
+
+HEAD = ("task_id", "kind", "text", "model", "success", "cost_usd")
+POLICY = """
+[models]
+opus = "anthropic/claude-opus-4-8"
+gemini = "google/gemini-3.1-pro"
+[roles.builder]
+ladder = ["gemini", "opus"]
+[roles.debugger]
+ladder = ["gemini", "opus"]
+"""
+
+
+@pytest.fixture
+def table(home: Path) -> Path:
+    """Outcomes of 60 tasks: a dear model that is nearly always right, and two that are cheap."""
+    path = home.parent / "project" / "outcomes.csv"
+    rows = []
+    for i in range(60):
+        kind = "debugging" if i % 2 else "tests"
+        own = {
+            "claude-opus-4-8": (i % 10 != 1, 1.0),
+            "Gemini-3.1-Pro": (i % 3 > 0, 0.1),
+            "own-model": (i % 4 > 0, 0.02),
+        }
+        rows += [(f"t{i}", kind, "mend it", m, int(won), paid) for m, (won, paid) in own.items()]
+    write(path, rows)
+    (path.parent / "p.toml").write_text(POLICY)
+    return path
+
+
+def write(path: Path, rows: list[tuple[object, ...]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([HEAD, *rows])
+
+
+def words(name: str) -> set[str]:
+    command: click.Command | None = ROOT
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), part)
+    assert command is not None
+    return set(re.findall(r"\w+", command.help or ""))
+
+
+def test_evaluate_when_a_policy_is_scored_then_all_stand_beside_it(run: Run, table: Path) -> None:
+    said = run("evaluate", str(table), "--policy", "p.toml", "--verifier", "perfect", "--json")
+    assert said.code == 0, said.err
+    told = said.json
+    policy = told["policies"][0]
+    assert policy["name"] == "p.toml"
+    assert policy["n"] == told["tasks"] == 60
+    assert policy["interval"]["success"][0] <= policy["success"] <= policy["interval"]["success"][1]
+    assert told["oracle"]["success"] >= policy["success"] >= policy["random_mix"]["success"]
+    assert {single["name"]: single["success"] for single in told["singles"]} == {
+        "claude-opus-4-8": 0.9,
+        "Gemini-3.1-Pro": 0.666667,
+        "own-model": 0.75,
+    }
+    assert set(told["kinds"]) == {"debugging", "tests"}
+    assert told["unknown_models"] == ["own-model"]
+    assert set(told) <= words("evaluate")
+    assert set(policy) <= words("evaluate")
+
+
+def test_evaluate_when_shown_to_people_then_table_and_page(run: Run, table: Path) -> None:
+    said = run("evaluate", str(table), "--policy", "p.toml", "--html", "out.html")
+    assert said.code == 0, said.err
+    assert "random mix" in said.out
+    assert "oracle" in said.out
+    assert "no verifier" in said.out
+    page = (table.parent / "out.html").read_text("utf-8")
+    assert page.count("<svg") == 4
+    assert "p.toml" in page
+
+
+def test_fit_when_asked_for_json_then_ladder_success_cost_and_interval(
+    run: Run, table: Path
+) -> None:
+    line = ("policy", "fit", str(table), "--objective", "quality>=best, min cost")
+    options = ("--verifier", "1,0", "--reference", "claude-opus-4-8", "--json")
+    said = run(*line, *options)
+    assert said.code == 0, said.err
+    told = said.json
+    assert told["ladder"][0] == "own-model"
+    assert told["success"] >= 0.9
+    assert told["cost_usd"] < 0.6
+    low, high = told["interval"]["success"]
+    assert low <= told["success"] <= high
+    assert set(told) <= words("policy fit")
+    assert run(*line, *options).out == said.out
+
+
+def test_fit_when_its_json_is_evaluated_then_the_same_ladder_is_scored(
+    run: Run, table: Path
+) -> None:
+    fitted = run("policy", "fit", str(table), "--verifier", "perfect", "--json")
+    (table.parent / "plan.json").write_text(fitted.out, "utf-8")
+    said = run("evaluate", str(table), "--policy", "plan.json", "--verifier", "perfect", "--json")
+    ladders = [ladder["rungs"] for ladder in said.json["policies"][0]["ladders"]]
+    kinds = fitted.json["kinds"]
+    assert sorted(ladders) == sorted(
+        {tuple(k["ladder"]): k["ladder"] for k in kinds.values()}.values()
+    )
+
+
+def test_fit_when_shown_to_people_then_rules_can_be_copied(run: Run, table: Path) -> None:
+    said = run("policy", "fit", str(table), "--verifier", "perfect")
+    assert said.code == 0, said.err
+    assert 'when = { kind = "debugging" }' in said.out
+    assert "cross-validated" in said.out
+
+
+def test_fit_when_there_is_no_verifier_then_it_says_that_there_is_no_ladder(
+    run: Run, table: Path
+) -> None:
+    said = run("policy", "fit", str(table), "--kind", "debugging")
+    assert "no verifier, so no ladder" in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--policy", "none.toml"), "policy.unreadable"),
+        (("--verifier", "2,1"), "verifier.rates"),
+        (("--kind", "poetry"), "table.empty_intersection"),
+        (("--agent", "x"), "table.unknown_agent"),
+        (("--without", "opus"), "table.unknown_model"),
+        (("--strict",), "table.unknown_model"),
+    ],
+)
+def test_evaluate_when_an_option_is_wrong_then_place_and_mend(
+    run: Run, table: Path, options: tuple[str, ...], code: str
+) -> None:
+    said = run("evaluate", str(table), *options, "--json")
+    error = said.json["error"]
+    assert (said.code, error["code"]) == (2, code)
+    assert error["where"]
+    assert error["mend"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        (("", "debugging", "", "a", 1, 1), "table.empty_cell"),
+        (("t", "debugging", "", "a", "nan", 1), "table.nan"),
+        (("t", "debugging", "", "a", 1, -1), "table.negative_cost"),
+        (("t", "debugging", "", "a", 1, "1 EUR"), "table.currency"),
+        (("t1", "debugging", "", "own-model", 1, 1), "table.duplicate"),
+    ],
+)
+@pytest.mark.parametrize("command", [("evaluate",), ("policy", "fit")])
+def test_table_when_a_row_is_bad_then_each_command_tells_its_place(
+    run: Run, table: Path, command: tuple[str, ...], cell: tuple[object, ...], code: str
+) -> None:
+    with open(table, "a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(cell)
+    said = run(*command, str(table))
+    assert said.code == 2
+    assert code in said.err
+    assert "row 181, column" in said.err
+
+
+def test_policy_when_it_names_a_model_the_table_lacks_then_place_and_mend(
+    run: Run, table: Path
+) -> None:
+    lacking = table.parent / "q.toml"
+    lacking.write_text(POLICY.replace("google/gemini-3.1-pro", "anthropic/claude-haiku-4-5"))
+    said = run("evaluate", str(table), "--policy", "q.toml", "--json")
+    error = said.json["error"]
+    assert (said.code, error["code"]) == (2, "policy.not_in_table")
+    assert "q.toml" in error["where"]
