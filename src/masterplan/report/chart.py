@@ -18,6 +18,9 @@ WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 62, 24, 18, 48
 ROW = 26
 LABEL_SPACE = 230
+LEAST_X = 1e-9
+"""What costs less, a billionth of a dollar, is free."""
+MAX_TICKS = 12
 
 
 @dataclass(frozen=True)
@@ -176,18 +179,19 @@ class _LogScale:
 
     @staticmethod
     def over(values: Sequence[float]) -> _LogScale:
-        positive = [value for value in values if value > 0] or [1.0]
+        positive = [value for value in values if value >= LEAST_X] or [1.0]
         return _LogScale(log10(min(positive)) - 0.08, log10(max(positive)) + 0.12)
 
     def place(self, value: float) -> float:
         # What is free has no place on a logarithmic axis: it stands at its left end.
-        share = (log10(value) - self.low) / (self.high - self.low) if value > 0 else 0.0
+        share = (log10(value) - self.low) / (self.high - self.low) if value >= LEAST_X else 0.0
         return LEFT + share * (WIDTH - RIGHT - LEFT)
 
     def ticks(self) -> list[float]:
         decades = range(floor(self.low), floor(self.high) + 1)
         ticks = [m * 10.0**d for d in decades for m in (1, 2, 5)]
-        return [tick for tick in ticks if self.low <= log10(tick) <= self.high]
+        shown = [tick for tick in ticks if self.low <= log10(tick) <= self.high]
+        return shown if len(shown) <= MAX_TICKS else [10.0**d for d in decades[1:]]
 
 
 def _grid(xs: _LogScale, ys: _Scale) -> str:
