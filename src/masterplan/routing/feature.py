@@ -33,6 +33,8 @@ OUTLINE = (
 )
 """What the numbers of ``Prompt.outline`` mean, in their order."""
 
+_STEP_WEIGHT = 3.0
+"""Length and numbers are two terms among a hundred words, and say more than one of them."""
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 _CAPITAL = re.compile(r"[A-Z]")
 _SYMBOL = re.compile(r"[\\$={}\[\]<>^_*+/|]")
@@ -70,12 +72,13 @@ def read_prompt(text: str) -> Prompt:
             counts[bucket] = counts.get(bucket, 0) + 1
             names[bucket] = f"{before} {token}"
         before, mark = token, own
+    terms = {bucket: 1.0 + log(count) if count > 1 else 1.0 for bucket, count in counts.items()}
     for term in _steps(text, tokens):
         bucket = crc32(term.encode()) & _MASK
-        counts[bucket] = 1
+        terms[bucket] = _STEP_WEIGHT
         names[bucket] = term
     return Prompt(
-        {bucket: 1.0 + log(count) if count > 1 else 1.0 for bucket, count in counts.items()},
+        terms,
         names,
         tuple(token for token in tokens if token.isalpha()),
         _outline(text, tokens, len(hashes)),
