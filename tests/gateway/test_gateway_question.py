@@ -71,3 +71,17 @@ async def test_route_when_asked_then_the_decision_without_a_call(tmp_path: Path)
         assert "task" in wrong.body.decode()
         assert "knd" in wrong.body.decode()
         assert case.fake.received == []
+
+
+async def test_turn_when_no_bound_is_stated_then_the_models_own_holds(tmp_path: Path) -> None:
+    async with gateway(tmp_path, budgets="") as case:
+        got = await case.post("/v1/responses", asking("openai_responses", "haiku"))
+        assert got.status == 200, got.body
+        [received] = case.fake.received
+        assert received.request.max_output_tokens == 64_000
+    tight = tmp_path / "tight"
+    tight.mkdir()
+    async with gateway(tight, budgets='run = "$0.05"\nday = "$0.05"') as case:
+        got = await case.post("/v1/responses", asking("openai_responses", "haiku"))
+        assert got.status == 200, got.body
+        assert "lowered from 64000" in got.headers["x-masterplan-notes"]

@@ -38,6 +38,9 @@ async def translate(desk: Desk, job: Job, answer: Answer, request: Request) -> F
     sent, losses = for_model(
         sent, job.card.id, job.spoken, carriers=desk.carriers, unknown=job.state.model or None
     )
+    if sent.max_output_tokens is None:
+        # A client that states no bound is one that counts on the model's own.
+        sent = replace(sent, max_output_tokens=job.card.max_output_tokens)
     flow = await desk.pipe.open(
         job.task, sent, decision=job.decision, card=job.card, login=own_login(job.ask, job.card)
     )
