@@ -96,7 +96,7 @@ class Books:
             is_free=model == LOCAL,
             price_version="test-prices",
             lane=more.get("lane", "main"),
-            purpose=more.get("purpose", ""),
+            purpose=more.get("purpose", "plan" if role == "planner" else ""),
             decision_json=more.get("decision_json", ""),
         )
         with self.open() as ledger:

@@ -48,9 +48,16 @@ def note_fate(env: Mapping[str, str], run: str, fate: str, apply_id: str) -> Non
         say(f"warning: the books do not say that run {run} was {fate}: {error}", is_stderr=True)
 
 
+PLANNED = "plan"
+"""The purpose that a spec's planning is booked with."""
+
+
 def unbuilt_plans(rows: Iterable[AttemptRow], runs: Iterable[str]) -> set[str]:
-    """Return the ids that calls of a planner are booked under and no run was begun under."""
-    return {row.run for row in rows if row.role == "planner"} - set(runs)
+    """Return the ids that a plan is booked under and no run was begun under.
+
+    A planner's calls through the gateway are an agent's, and no plan of ours.
+    """
+    return {row.run for row in rows if row.purpose == PLANNED} - set(runs)
 
 
 def books_path(env: Mapping[str, str]) -> Path:
