@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from masterplan.core.message import Message, Request, StreamEvent, Text, Tool
 from masterplan.core.model import Dialect
 from masterplan.dialects import collect
-from masterplan.providers import AttemptResult, Caller, Endpoint, Limits, Registry
+from masterplan.providers import AttemptResult, Caller, Endpoint, Limits, Receiver, Registry
 from masterplan.providers.call import Nature
 from masterplan.providers.fake import FakeProvider, Script
 
@@ -67,7 +67,13 @@ def registry_of(*endpoints: Endpoint) -> Registry:
 
 async def streamed(caller: Caller, request: Request, memory: Memory) -> list[StreamEvent]:
     """All events of one stream."""
-    return [event async for event in caller.stream("fake", request, on_attempt=memory)]
+    events: list[StreamEvent] = []
+
+    async def take(more: list[StreamEvent]) -> None:
+        events.extend(more)
+
+    await caller.stream("fake", request, on_attempt=memory, to=Receiver(take))
+    return events
 
 
 async def asked(caller: Caller, memory: Memory, *, is_stream: bool) -> str:

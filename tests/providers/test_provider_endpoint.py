@@ -18,9 +18,9 @@ import pytest
 from provider_case import CANARY, DIALECTS, HI, QUICK, Memory, calling, registry_of, streamed
 
 from masterplan.core.errors import ProviderError
-from masterplan.core.message import PartDelta
+from masterplan.core.message import PartDelta, StreamEvent
 from masterplan.core.model import Dialect
-from masterplan.providers import Caller, Endpoint, Registry, Secret
+from masterplan.providers import Caller, Endpoint, Receiver, Registry, Secret
 from masterplan.providers.fake import FakeProvider, Reply
 from masterplan.providers.upstream import without_key
 
@@ -297,10 +297,12 @@ async def test_certificate_when_not_trusted_is_refused_before_the_key_leaves(
 async def test_gzip_stream_is_passed_on_as_it_comes() -> None:
     reply = Reply("word " * 20, chunk_delay_s=0.02, headers={"content-encoding": "gzip"})
     async with calling([reply]) as (caller, _):
-        times = []
-        async for event in caller.stream("fake", HI, on_attempt=Memory()):
-            if isinstance(event, PartDelta):
-                times.append(time.monotonic())
+        times: list[float] = []
+
+        async def take(events: list[StreamEvent]) -> None:
+            times.extend(time.monotonic() for event in events if isinstance(event, PartDelta))
+
+        await caller.stream("fake", HI, on_attempt=Memory(), to=Receiver(take))
         gaps = [b - a for a, b in pairwise(times)]
         assert len(times) == 9
         assert max(gaps) < 0.1

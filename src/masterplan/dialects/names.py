@@ -88,11 +88,14 @@ class NameMap:
             return response
         return replace(response, parts=tuple(self._part(part) for part in response.parts))
 
-    def event(self, event: StreamEvent) -> StreamEvent:
-        """Return the event with the client's tool names."""
-        if (self._back or self._forms) and isinstance(event, PartStarted):
-            return replace(event, part=self._part(event.part))
-        return event
+    def events(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Return the events with the client's tool names."""
+        if not self._back and not self._forms:
+            return events
+        return [
+            replace(event, part=self._part(event.part)) if isinstance(event, PartStarted) else event
+            for event in events
+        ]
 
     def _part(self, part: Part) -> Part:
         if not isinstance(part, ToolCall):

@@ -6,10 +6,9 @@ arguments are checked. Must not know any wire format.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 
-from masterplan.core.message import Failed, Loss, Request
+from masterplan.core.message import Loss, Request, StreamEvent
 from masterplan.dialects import codec
 from masterplan.dialects.gate import with_headers
 from masterplan.gateway.answer import Answer
@@ -19,6 +18,7 @@ from masterplan.gateway.desk import Desk, Job, heart_of, own_login, tell
 from masterplan.gateway.fit import fitted
 from masterplan.gateway.forward import passed_on
 from masterplan.gateway.lanelog import short
+from masterplan.gateway.passage import Passage
 from masterplan.gateway.spawned import SpawnListener
 from masterplan.gateway.steer import rewrite
 from masterplan.pipe import Flow
@@ -74,23 +74,19 @@ async def _stream(
     flow, request, check = way
     writer = codec(job.ask.dialect).stream_writer(request)
     heart = heart_of(desk, job.ask, answer)
-    listener = desk.carriers.listen(job.card.id)
-    spawning = SpawnListener(desk.lanes.spawned)
+    listeners = desk.carriers.listen(job.card.id), SpawnListener(desk.lanes.spawned)
+    passage = Passage(writer, check, *listeners)
+
+    async def take(events: list[StreamEvent]) -> None:
+        if not answer.has_started:
+            tell(answer, flow)
+            await answer.begin(200)
+            heart.start()
+        await answer.write(b"".join([passage.written(event) for event in events]))
+        heart.beat()
+
     try:
-        async with contextlib.aclosing(flow.events()) as events:
-            async for event in events:
-                if not answer.has_started:
-                    tell(answer, flow)
-                    await answer.begin(200)
-                    heart.start()
-                if isinstance(event, Failed):
-                    await answer.write(writer.fail(event.code, event.message))
-                    continue
-                listener.event(event)
-                spawning.event(event)
-                ready = [writer.write(checked) for checked in check.events(event)]
-                await answer.write(b"".join(ready))
-                heart.beat()
+        await flow.events(take)
     finally:
         heart.stop()
     await answer.end()

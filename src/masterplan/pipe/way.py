@@ -6,9 +6,8 @@ builders call it in process, outside agents reach it through the gateway.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from masterplan.catalog import Catalog, Prices
@@ -25,7 +24,7 @@ from masterplan.pipe.ample import Ample
 from masterplan.pipe.bill import Bill, Bookkeeping, Books, Threaded
 from masterplan.pipe.measure import DEFAULT_OUTPUT_TOKENS, Measure, of_body, of_request
 from masterplan.policy import Policy
-from masterplan.providers import Caller, Deliver, Head, RawCall, Secret
+from masterplan.providers import Caller, Deliver, Head, RawCall, Receiver, Secret, Take
 from masterplan.routing import Router
 
 Locate = Callable[[ModelCard], Awaitable[str]]
@@ -91,8 +90,7 @@ class Flow:
         """Return the whole answer; a long one comes as a stream, so that silence is noticed."""
         request = self._canonical()
         if (request.max_output_tokens or 0) > STREAM_ABOVE_TOKENS:
-            async with contextlib.aclosing(self.events()) as events:
-                return collect([event async for event in events])
+            return await self._collected()
         caller = self._pipe.caller
         response = await caller.complete(
             self._provider,
@@ -104,20 +102,31 @@ class Flow:
         self._ensure_served(response.model)
         return response
 
-    async def events(self) -> AsyncGenerator[StreamEvent, None]:
-        """Yield the answer's events; the first says who served it, and that is checked."""
-        events = self._pipe.caller.stream(
+    async def _collected(self) -> Response:
+        events: list[StreamEvent] = []
+
+        async def take(more: list[StreamEvent]) -> None:
+            events.extend(more)
+
+        await self.events(take)
+        return collect(events)
+
+    async def events(self, take: Take) -> None:
+        """Hand on the answer's events; the first says who served it, and that is checked."""
+
+        async def checked(events: list[StreamEvent]) -> None:
+            for event in events:
+                if isinstance(event, Started):
+                    self._ensure_served(event.model)
+            await take(events)
+
+        await self._pipe.caller.stream(
             self._provider,
             self._canonical(),
             on_attempt=self._bill,
-            losses=self.losses,
+            to=Receiver(checked, self.losses),
             login=self._login,
         )
-        async with contextlib.aclosing(events):
-            async for event in events:
-                if isinstance(event, Started):
-                    self._ensure_served(event.model)
-                yield event
 
     async def raw(self, deliver: Deliver) -> None:
         """Deliver the answer's head and then its bytes; ``Failed`` is last where it broke off."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits, NoHooks, WasSent
 from masterplan.providers.endpoint import Endpoint, Secret
-from masterplan.providers.raw import Deliver, Head, RawCall
+from masterplan.providers.raw import Deliver, Head, RawCall, Receiver, Take
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import may_fail_over
 
@@ -28,8 +28,10 @@ __all__ = [
     "Limits",
     "NoHooks",
     "RawCall",
+    "Receiver",
     "Registry",
     "Secret",
+    "Take",
     "Upstream",
     "WasSent",
     "may_fail_over",

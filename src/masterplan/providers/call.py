@@ -9,30 +9,22 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from masterplan.core.errors import ProviderError
-from masterplan.core.message import (
-    Failed,
-    Finished,
-    Loss,
-    Request,
-    Response,
-    StreamEvent,
-)
+from masterplan.core.message import Loss, Request, Response
 from masterplan.core.model import Dialect
 from masterplan.dialects import WireRequest, codec
-from masterplan.dialects.tap import is_content
 from masterplan.providers.attempt import AttemptHooks, AttemptResult, Limits
 from masterplan.providers.breaker import Breaker, RetryBudget
 from masterplan.providers.endpoint import Endpoint, Secret
-from masterplan.providers.exchange import Exchange, Plan
+from masterplan.providers.exchange import Exchange
 from masterplan.providers.gate import Gate, TurnedAwayError
 from masterplan.providers.patience import to_its_end
-from masterplan.providers.raw import Deliver, RawCall
+from masterplan.providers.plan import Plan
+from masterplan.providers.raw import Deliver, RawCall, Receiver
 from masterplan.providers.registry import Registry
 from masterplan.providers.retry import Retry, decide, is_providers_fault, row_of
 from masterplan.providers.upstream import Progress, Upstream
@@ -40,13 +32,8 @@ from masterplan.providers.upstream import Progress, Upstream
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Kind(Generic[T]):
-    """What an answer's items are: how they come, which show content, which are the last."""
-
-    items: Callable[[Exchange], AsyncGenerator[T, None]]
-    shows: Callable[[Exchange, T], bool]
-    lasts: tuple[type, ...]
+Handing = Callable[[T], Awaitable[None]]
+"""Takes what an answer is made of, piece by piece."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +122,16 @@ class Caller:
         request: Request,
         *,
         on_attempt: AttemptHooks,
-        losses: list[Loss] | None = None,
+        to: Receiver,
         login: Secret | None = None,
-    ) -> AsyncGenerator[StreamEvent, None]:
-        """Yield the answer's events. Close the iterator (``aclose``) to cancel it.
+    ) -> None:
+        """Hand on the answer's events as they come; what their taker raises ends it.
 
         Before the first content a failure is retried, then raised as ``ProviderError``; after it
         the last event is ``Failed``. The attempt is settled before its last event is given.
         """
-        plan = self._plan(provider, replace(request, is_stream=True), losses, login)
-        kind = _Kind(Exchange.events, lambda _, event: is_content(event), (Finished, Failed))
-        async with aclosing(self._tried(plan, on_attempt, kind)) as events:
-            async for event in events:
-                yield event
+        plan = self._plan(provider, replace(request, is_stream=True), to.losses, login)
+        await self._tried(plan, on_attempt, Exchange.events, to.take)
 
     async def relay(
         self, provider: str, raw: RawCall, *, on_attempt: AttemptHooks, deliver: Deliver
@@ -160,54 +144,32 @@ class Caller:
         endpoint = self._registry.endpoint(provider)
         key = None if raw.credential else self._registry.key(provider)
         plan = Plan.of_raw(endpoint, key, raw)
-        number = 0
-        while True:
-            number += 1
-            exchange, ticket = await self._begin(plan, number, on_attempt)
-            gate = Gate(exchange, deliver)
-            result: AttemptResult | None = None
-            try:
-                last = await exchange.raw(gate.take)
-                result = exchange.result()
-            except TurnedAwayError as turned:
-                raise turned.error from None
-            finally:
-                await self._settle(plan, on_attempt, ticket, result or exchange.cancelled())
-            if exchange.error is None or exchange.has_content:
-                await gate.open()
-                await deliver(last)
-                return
-            await self._wait_or_raise(exchange, number)
+        await self._tried(plan, on_attempt, Exchange.raw, deliver)
 
     async def _tried(
-        self, plan: Plan, hooks: AttemptHooks, kind: _Kind[T]
-    ) -> AsyncGenerator[T, None]:
-        """Yield one answer's items, trying again as long as nothing of it was shown."""
+        self,
+        plan: Plan,
+        hooks: AttemptHooks,
+        way: Callable[[Exchange, Handing[T]], Awaitable[T]],
+        deliver: Handing[T],
+    ) -> None:
+        """Hand on one answer, trying again as long as nothing of it was shown."""
         number = 0
         while True:
             number += 1
             exchange, ticket = await self._begin(plan, number, hooks)
+            gate = Gate(exchange, deliver)
             result: AttemptResult | None = None
-            held: list[T] = []
-            last: T | None = None
             try:
-                async with aclosing(kind.items(exchange)) as items:
-                    async for item in items:
-                        if isinstance(item, kind.lasts):
-                            last = item
-                            break
-                        held.append(item)
-                        if exchange.has_content or kind.shows(exchange, item):
-                            exchange.note_content()
-                            for ready in held:
-                                yield ready
-                            held.clear()
+                last = await way(exchange, gate.take)
                 result = exchange.result()
+            except TurnedAwayError as turned:
+                raise turned.error from None
             finally:
                 await self._settle(plan, hooks, ticket, result or exchange.cancelled())
-            if last is not None and (exchange.error is None or exchange.has_content):
-                for item in (*held, last):
-                    yield item
+            if exchange.error is None or exchange.has_content:
+                await gate.open()
+                await deliver(last)
                 return
             await self._wait_or_raise(exchange, number)
 

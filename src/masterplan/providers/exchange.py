@@ -6,61 +6,29 @@ hooks.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from masterplan.core.errors import DialectError, ProviderError
 from masterplan.core.message import (
     Failed,
     Finished,
-    Loss,
     Outcome,
     Reasoning,
-    Request,
     Response,
     StreamEvent,
     Text,
     ToolCall,
 )
 from masterplan.core.usage import Usage
-from masterplan.dialects import DialectCodec, StreamReader, WireRequest, codec, outcome_of, written
-from masterplan.dialects.names import NameMap
+from masterplan.dialects import StreamReader, outcome_of
 from masterplan.dialects.sequence import has_content
-from masterplan.dialects.tap import Tap
+from masterplan.dialects.tap import Tap, is_content
 from masterplan.providers.attempt import AttemptResult, Limits, WasSent
-from masterplan.providers.endpoint import Endpoint, Secret
-from masterplan.providers.raw import Deliver, Head, RawCall, forwarded
+from masterplan.providers.plan import Plan
+from masterplan.providers.raw import Deliver, Head, Take, forwarded
 from masterplan.providers.upstream import Answer, Progress, Upstream
 
 _UNSAID: frozenset[Outcome] = frozenset({"provider_error", "cut", "protocol_error"})
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What every attempt of a request sends, and to whom."""
-
-    endpoint: Endpoint
-    key: Secret | None
-    codec: DialectCodec
-    wire: WireRequest
-    losses: tuple[Loss, ...]
-    names: NameMap
-    strips_usage: bool = False
-
-    @classmethod
-    def of(cls, endpoint: Endpoint, key: Secret | None, request: Request) -> Plan:
-        """Write the request once for all its attempts."""
-        dialect = codec(endpoint.dialect)
-        wire, losses = written(dialect, request)
-        names = NameMap.of(request, endpoint.dialect)
-        return cls(endpoint, key, dialect, wire, losses, names)
-
-    @classmethod
-    def of_raw(cls, endpoint: Endpoint, key: Secret | None, raw: RawCall) -> Plan:
-        """Send a client's own body; its credential, where it has one, stands for the key."""
-        dialect = codec(endpoint.dialect)
-        names = NameMap((), endpoint.dialect)
-        return cls(endpoint, raw.credential or key, dialect, raw.wire, (), names, raw.strips_usage)
 
 
 class Exchange:
@@ -83,7 +51,7 @@ class Exchange:
         self._usage = Usage()
         self._served_model: str | None = None
         self._content_chars = 0
-        self._tap: Tap | None = None
+        self._reader: StreamReader | Tap | None = None
 
     @property
     def was_sent(self) -> WasSent:
@@ -103,33 +71,44 @@ class Exchange:
             self._fail(error)
             return None
 
-    async def events(self) -> AsyncGenerator[StreamEvent, None]:
-        """Yield the stream's events; the last one is ``Finished``, or ``Failed`` with ``error``."""
-        reader = self.plan.codec.stream_reader()
+    async def events(self, take: Take) -> list[StreamEvent]:
+        """Hand on the stream's events as they come; return the last one.
+
+        It is ``Finished``, or ``Failed`` with ``error``. Handed on by what a chunk completes
+        instead of yielded: every generator between would cost each event its part.
+        """
+        plan = self.plan
+        self._reader = reader = plan.codec.stream_reader()
         try:
             async with self._upstream.send(
-                self.plan.endpoint, self.plan.wire, self.plan.key, self._progress
+                plan.endpoint, plan.wire, plan.key, self._progress
             ) as answer:
                 await self._refuse_bad(answer, "text/event-stream")
-                while chunk := await answer.next():
-                    for event in self._noted(reader, reader.feed(chunk)):
-                        yield event
-                    if reader.outcome is not None:
-                        return
-                for event in self._noted(reader, reader.end()):
-                    yield event
+                last: StreamEvent | None = None
+                while last is None and (chunk := await answer.next()):
+                    last = await self._hand_on(reader.feed(chunk), take)
+                last = last or await self._hand_on(reader.end(), take)
         except ProviderError as error:
             self._note(reader)
             self._fail(error)
-            yield Failed(error.code, error.message)
+            return [Failed(error.code, error.message)]
+        self._noted(reader, last)
+        return [] if last is None else [last]
+
+    async def _hand_on(self, events: list[StreamEvent], take: Take) -> StreamEvent | None:
+        """Hand on all but the last event of the stream, which is returned."""
+        last: StreamEvent | None = None
+        if events and isinstance(events[-1], Finished | Failed):
+            events, last = events[:-1], events[-1]
+        if events:
+            self.shows_content = self.shows_content or any(map(is_content, events))
+            await take(self.plan.names.events(events))
+        return last
 
     async def raw(self, deliver: Deliver) -> bytes | Failed:
-        """Deliver head and bytes as they came, but the last: return them, or what went wrong.
-
-        Handed on instead of yielded: every generator between would cost each event its part.
-        """
+        """Deliver head and bytes as they came, but the last: return them, or what went wrong."""
         plan = self.plan
-        self._tap = tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
+        self._reader = tap = Tap(plan.codec.stream_reader(), strips_usage=plan.strips_usage)
         wanted = "text/event-stream" if plan.wire.is_stream else "application/json"
         try:
             async with self._upstream.send(
@@ -175,7 +154,7 @@ class Exchange:
             ready = tap.end()
         self._note(tap)
         if tap.failed is not None:
-            self._noted(tap, [tap.failed])
+            self._noted(tap, tap.failed)
             return tap.failed
         if self._outcome in _UNSAID:
             self._blame(str(self._outcome), None)
@@ -205,8 +184,8 @@ class Exchange:
 
     def cancelled(self) -> AttemptResult:
         """Return the result of an attempt whose caller went away."""
-        if self._tap is not None and self.plan.wire.is_stream:
-            self._note(self._tap)
+        if self._reader is not None and self.plan.wire.is_stream:
+            self._note(self._reader)
         self._outcome, self.error = "cancelled", None
         return self.result()
 
@@ -264,15 +243,14 @@ class Exchange:
             return None
         return self.plan.names.response(response)
 
-    def _noted(self, reader: StreamReader | Tap, events: list[StreamEvent]) -> list[StreamEvent]:
+    def _noted(self, reader: StreamReader | Tap, last: StreamEvent | None) -> None:
+        """Note how the stream ended, by its last event."""
         self._note(reader)
-        last = events[-1] if events else None
         if isinstance(last, Failed):
             body = "" if last.raw is None else str(last.raw)
             self.error = self._named(ProviderError(last.code, last.message, body=body))
         elif isinstance(last, Finished) and self._outcome in _UNSAID:
             self._blame(last.stop, last.stop_detail)
-        return [self.plan.names.event(event) for event in events]
 
     def _note(self, reader: StreamReader | Tap) -> None:
         self._usage = reader.usage

@@ -5,10 +5,13 @@ Owns what waits before it. Must not know sockets, money or who takes the answer.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
 from masterplan.core.errors import ProviderError
-from masterplan.core.message import Failed
 from masterplan.providers.exchange import Exchange
-from masterplan.providers.raw import Deliver, Head
+
+T = TypeVar("T")
 
 
 class TurnedAwayError(Exception):
@@ -19,14 +22,14 @@ class TurnedAwayError(Exception):
         self.error = error
 
 
-class Gate:
+class Gate(Generic[T]):
     """Holds back what an attempt gives until it shows content: from there on it is not repeated."""
 
-    def __init__(self, exchange: Exchange, deliver: Deliver) -> None:
+    def __init__(self, exchange: Exchange, deliver: Callable[[T], Awaitable[None]]) -> None:
         self._exchange, self._deliver = exchange, deliver
-        self._held: list[Head | bytes | Failed] = []
+        self._held: list[T] = []
 
-    async def take(self, item: Head | bytes | Failed) -> None:
+    async def take(self, item: T) -> None:
         """Deliver an item, or hold it."""
         try:
             if self._exchange.has_content:

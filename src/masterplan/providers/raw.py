@@ -1,4 +1,4 @@
-"""A client's own body, forwarded as it is, and what comes back for it.
+"""A client's own body, forwarded as it is, and who takes what comes back.
 
 Plain values. Must not know how bytes are sent, nor which model was decided.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from masterplan.core.message import Failed
+from masterplan.core.message import Failed, Loss, StreamEvent
 from masterplan.dialects import WireRequest
 from masterplan.dialects.terms import PLAIN, Terms
 from masterplan.providers.endpoint import Secret
@@ -57,6 +57,17 @@ class Head:
 
 Deliver = Callable[[Head | bytes | Failed], Awaitable[None]]
 """Takes what is forwarded, piece by piece: the head, the bytes, and ``Failed`` where it broke."""
+
+Take = Callable[[list[StreamEvent]], Awaitable[None]]
+"""Takes a stream's events as they come: one or more at a time, never none."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Takes a stream; before its first event ``losses`` has what the dialect could not carry."""
+
+    take: Take
+    losses: list[Loss] | None = None
 
 
 def forwarded(headers: Mapping[str, str]) -> dict[str, str]:

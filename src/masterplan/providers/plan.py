@@ -1,0 +1,42 @@
+"""What every attempt of one request sends, written once.
+
+Plain values. Must not know attempts, nor how bytes are sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from masterplan.core.message import Loss, Request
+from masterplan.dialects import DialectCodec, WireRequest, codec, written
+from masterplan.dialects.names import NameMap
+from masterplan.providers.endpoint import Endpoint, Secret
+from masterplan.providers.raw import RawCall
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every attempt of a request sends, and to whom."""
+
+    endpoint: Endpoint
+    key: Secret | None
+    codec: DialectCodec
+    wire: WireRequest
+    losses: tuple[Loss, ...]
+    names: NameMap
+    strips_usage: bool = False
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, key: Secret | None, request: Request) -> Plan:
+        """Write the request once for all its attempts."""
+        dialect = codec(endpoint.dialect)
+        wire, losses = written(dialect, request)
+        names = NameMap.of(request, endpoint.dialect)
+        return cls(endpoint, key, dialect, wire, losses, names)
+
+    @classmethod
+    def of_raw(cls, endpoint: Endpoint, key: Secret | None, raw: RawCall) -> Plan:
+        """Send a client's own body; its credential, where it has one, stands for the key."""
+        dialect = codec(endpoint.dialect)
+        names = NameMap((), endpoint.dialect)
+        return cls(endpoint, raw.credential or key, dialect, raw.wire, (), names, raw.strips_usage)
