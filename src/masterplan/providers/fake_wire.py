@@ -28,6 +28,8 @@ from masterplan.dialects.size import estimate_input_tokens
 from masterplan.providers.fake_script import Received, Reply
 
 PIECE_CHARS = 12
+MOST_PIECES = 20_000
+"""A text of megabytes comes in larger pieces: no model writes it by the word."""
 _USAGE_FIELDS = ("usage", "usageMetadata")
 
 
@@ -94,8 +96,9 @@ def _small_pieces(events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
     for event in events:
         if isinstance(event, PartDelta) and len(event.text) > PIECE_CHARS:
             text = event.text
-            for start in range(0, len(text), PIECE_CHARS):
-                yield PartDelta(event.index, text[start : start + PIECE_CHARS])
+            size = max(PIECE_CHARS, len(text) // MOST_PIECES)
+            for start in range(0, len(text), size):
+                yield PartDelta(event.index, text[start : start + size])
             if event.signature is not None:
                 yield PartDelta(event.index, "", event.signature)
         else:
