@@ -7,6 +7,7 @@ Pure: no sockets, no clock, no keys. A dialect is one sub-package that fills in 
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import cast
 
 from masterplan.core.errors import DialectError
@@ -40,6 +41,7 @@ __all__ = [
 _SPOKEN: tuple[Dialect, ...] = ("anthropic", "openai_chat", "openai_responses", "gemini")
 
 
+@cache
 def codec(name: Dialect) -> DialectCodec:
     """Return the codec of a dialect; raises ``DialectError`` where there is none.
 

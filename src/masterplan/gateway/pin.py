@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from masterplan.core.decision import Decision
 from masterplan.core.errors import (
@@ -19,7 +20,9 @@ from masterplan.core.errors import (
 )
 from masterplan.core.task import Task
 from masterplan.providers.retry import is_final
-from masterplan.routing.lane import Lane
+
+if TYPE_CHECKING:
+    from masterplan.routing.lane import Lane  # needs the gateway's extra; builders load without
 
 OWN_LANES = ("main", "build")
 """The lanes that are the module's work itself; all others go by policy."""

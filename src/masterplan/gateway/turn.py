@@ -110,7 +110,7 @@ async def understand(desk: Desk, ask: Ask) -> Job:
 def _lane(desk: Desk, ask: Ask, seen: Peek) -> Lane:
     """Return the lane of a request; what follows an approved plan is a lane of its own."""
     lane = find_lane(ask.entry.headers, seen, spawned=desk.lanes.spawned)
-    if lane.name == "main" and plan_mode(seen) == "left":
+    if lane.name == "main" and lane.client == "claude-code" and plan_mode(seen) == "left":
         return replace(lane, name="build", key=f"{lane.key}/build")
     return lane
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from masterplan.core.errors import DialectError
 from masterplan.core.model import Dialect
 from masterplan.dialects.gemini.request_read import named_by
+from masterplan.dialects.peeking import shape
 from masterplan.dialects.peeking.turn import role_of, strings_of, turn_of
 from masterplan.dialects.terms import PLAIN, Terms, terms_of
 from masterplan.dialects.wire import dump_json
@@ -49,8 +50,6 @@ def fields_of(dialect: Dialect, body: bytes, path: str) -> Seen:
 
 
 def _anthropic(body: bytes, path: str) -> Seen:
-    from masterplan.dialects.peeking import shape
-
     seen = shape.decode(shape.anthropic, body)
     blocks = seen.system or ()
     config = shape.attempt(shape.anything, seen.output_config)
@@ -72,8 +71,6 @@ def _anthropic(body: bytes, path: str) -> Seen:
 
 def _terms(**fields: Raw) -> Terms:
     """Read what moves the price; nearly always nothing of it is there."""
-    from masterplan.dialects.peeking import shape
-
     told = {name: raw for name, raw in fields.items() if raw is not shape.ABSENT}
     if not told:
         return PLAIN
@@ -81,8 +78,6 @@ def _terms(**fields: Raw) -> Terms:
 
 
 def _anthropic_metadata(seen: Any) -> dict[str, str]:
-    from masterplan.dialects.peeking import shape
-
     said = dict(strings_of(seen.metadata))
     user = said.get("user_id", "")
     inner = shape.attempt(shape.anything, user) if user.startswith("{") else None
@@ -96,8 +91,6 @@ def _anthropic_metadata(seen: Any) -> dict[str, str]:
 
 def _permission_mode(raw: Raw) -> str:
     """Return the mode that Claude Code tells its server-side safety review."""
-    from masterplan.dialects.peeking import shape
-
     found = shape.attempt(shape.anything, raw)
     for entry in found if isinstance(found, list) else ():
         context = entry.get("classifier_context") if isinstance(entry, dict) else None
@@ -108,8 +101,6 @@ def _permission_mode(raw: Raw) -> str:
 
 
 def _chat(body: bytes, path: str) -> Seen:
-    from masterplan.dialects.peeking import shape
-
     seen = shape.decode(shape.chat, body)
     is_new = seen.max_completion_tokens is not None
     form = seen.response_format
@@ -130,8 +121,6 @@ def _chat(body: bytes, path: str) -> Seen:
 
 
 def _responses(body: bytes, path: str) -> Seen:
-    from masterplan.dialects.peeking import shape
-
     seen = shape.decode(shape.responses, body)
     items = seen.input
     if isinstance(items, str):
@@ -167,8 +156,6 @@ def _responses(body: bytes, path: str) -> Seen:
 
 
 def _gemini(body: bytes, path: str) -> Seen:
-    from masterplan.dialects.peeking import shape
-
     seen = shape.decode(shape.gemini, body)
     asked, verb = named_by(path)
     config = seen.config or seen.config_snake or shape.GeminiConfig()

@@ -1,7 +1,7 @@
 """The few fields of each dialect's body that routing reads; all others are checked and skipped.
 
-Owns the shapes and their decoders, which are made once. The only place that needs msgspec: import
-it where it is used, so that nothing else pays for it. Must not know what the fields mean.
+Owns the shapes and their decoders, which are made once. The only place that needs msgspec, so
+only what the gateway alone imports may import it. Must not know what the fields mean.
 """
 
 from __future__ import annotations

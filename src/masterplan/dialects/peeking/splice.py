@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from masterplan.core.errors import DialectError
+from masterplan.dialects.peeking import shape
 
 _KEY = re.compile(rb'[ \t\n\r]*"((?:[^"\\]|\\.)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _END = re.compile(rb"[ \t\n\r]*([,}])")
@@ -74,8 +75,6 @@ def _members(body: bytes, start: int, end: int, place: str) -> Iterator[Member]:
     The values' lengths come from a decoder that skips them. It knows only the last of two alike
     keys; the first shows by not being what was expected there, and is then parsed.
     """
-    from masterplan.dialects.peeking import shape
-
     whole = body if (start, end) == (0, len(body)) else body[start:end]
     raws = shape.decode(shape.members, whole, place)
     at = _skip(_OPEN, body, start)

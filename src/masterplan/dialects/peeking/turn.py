@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from masterplan.dialects.peeking import shape
+
 if TYPE_CHECKING:
     from msgspec import Raw
 
@@ -41,8 +43,6 @@ def turn_of(raw: Raw) -> Turn:
     >>> turn_of(Raw(b'{"role":"user","content":"hello"}')).last_text
     'hello'
     """
-    from masterplan.dialects.peeking import shape
-
     seen = shape.attempt(shape.turn, raw)
     if seen is None:
         said = shape.attempt(shape.anything, raw)
@@ -75,8 +75,6 @@ def role_of(raw: Raw) -> str:
 
 def strings_of(raw: Raw) -> Mapping[str, str]:
     """Return the members of an object that are strings; nothing where it is no object."""
-    from masterplan.dialects.peeking import shape
-
     found = shape.attempt(shape.anything, raw)
     if not isinstance(found, dict):
         return {}
