@@ -63,7 +63,11 @@ class Group:
 
     async def settle(self, attempt: str, settlement: Settlement) -> None:
         """Record how an attempt ended, durably and exactly once; raises LedgerError."""
-        await self._enter((attempt, settlement))
+        await self.settling(attempt, settlement)
+
+    def settling(self, attempt: str, settlement: Settlement) -> asyncio.Future[Result]:
+        """Do as ``settle``; it is on its way when this returns, and durable when the future is."""
+        return self._enter((attempt, settlement))
 
     async def room(self, intent: Intent) -> list[Room]:
         """Return what each of the intent's caps has spent, reserved and left right now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -38,7 +38,7 @@ class Books(Protocol):
         """Hold the worst case durably; see ``Ledger.reserve``."""
         ...
 
-    async def settle(self, attempt: str, settlement: Settlement) -> None:
+    def settling(self, attempt: str, settlement: Settlement) -> Awaitable[object]:
         """Record the end durably; see ``Ledger.settle``."""
         ...
 
@@ -57,7 +57,7 @@ class Threaded:
         """Hold the worst case durably."""
         return await asyncio.to_thread(self._ledger.reserve, intent)
 
-    async def settle(self, attempt: str, settlement: Settlement) -> None:
+    async def settling(self, attempt: str, settlement: Settlement) -> None:
         """Record the end durably."""
         await asyncio.to_thread(self._ledger.settle, attempt, settlement)
 
@@ -128,7 +128,7 @@ class Bill:
         self.attempts.append(attempt)
         return attempt
 
-    async def after(self, ticket: object, result: AttemptResult) -> None:
+    def after(self, ticket: object, result: AttemptResult) -> Awaitable[object]:
         """Settle once, with what was reported or an estimate that says so."""
         usage, cost = self._cost(result)
         self.usage = usage
@@ -144,7 +144,7 @@ class Bill:
             first_token_s=result.first_token_s,
         )
         self.spend = self.spend.plus(cost)
-        await self._keeping.books.settle(str(ticket), settlement)
+        return self._keeping.books.settling(str(ticket), settlement)
 
     def _intent(self, number: int) -> Intent:
         if number > 1:

@@ -5,6 +5,7 @@ Plain values and one Protocol. Must not know how bytes are sent or what a token 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -52,7 +53,7 @@ class AttemptHooks(Protocol):
         """Reserve for attempt ``number`` (from 1); the ticket comes back in ``after``."""
         ...
 
-    async def after(self, ticket: object, result: AttemptResult) -> None:
+    def after(self, ticket: object, result: AttemptResult) -> Awaitable[object]:
         """Settle the attempt; runs to its end even when the caller is cancelled."""
         ...
 

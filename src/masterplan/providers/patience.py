@@ -66,8 +66,11 @@ class Patience:
         self._task.cancel()
 
 
-async def to_its_end(work: Awaitable[None]) -> None:
-    """Await to the end even while being cancelled: a settlement is never left half done."""
+async def to_its_end(work: Awaitable[object]) -> None:
+    """Await to the end even while being cancelled: a settlement is never left half done.
+
+    A future is waited for as it is; anything else becomes a task.
+    """
     task = asyncio.ensure_future(work)
     was_cancelled = False
     while not task.done():
