@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "serve": "Serve the gateway for agents and SDKs on loopback.",
     "lanes": "Show who did each lane, and why.",
     "replay": "Say what another policy would have decided and cost.",
+    "train": "Learn from outcomes when a prompt needs the stronger model.",
     "verifier": "Show what your own checks let through, layer by layer.",
     "cost": "Show spend, savings and cost per accepted module.",
     "launch": "Start a coding agent with the gateway behind it.",
@@ -113,11 +114,13 @@ class Frame:
         from masterplan.catalog import Catalog
         from masterplan.routing import Router
         from masterplan.routing.known import NOTHING
+        from masterplan.workflow.gain import load_gain
         from masterplan.workflow.learned import load_known
 
         policy = self.policy()
         known = load_known(self.env) if policy.routing.learn else NOTHING
-        return Router(policy, Catalog.load(), self.prices(), known)
+        gain = load_gain(policy, self.env)
+        return Router(policy, Catalog.load(), self.prices(), known, gain)
 
     def trace(self, decision: Decision) -> None:
         """Print a decision to stderr where ``--trace`` was given."""

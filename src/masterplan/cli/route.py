@@ -29,6 +29,9 @@ MAX_TEXT_BYTES = 1_000_000
 @click.option("--input-tokens", type=click.IntRange(0), help="State the size of the input.")
 @click.option("--output-tokens", type=click.IntRange(0), help="State the size of the output.")
 @click.option("--model", help="Choose the model yourself; the guards still hold.")
+@click.option(
+    "--one-shot", is_flag=True, help="TASK is one whole prompt; trained weights may speak."
+)
 @click.option("--override", metavar="REASON", help="Go below a floor, for this written reason.")
 @json_option
 @pass_frame
@@ -42,6 +45,7 @@ def command(
     input_tokens: int | None,
     output_tokens: int | None,
     model: str | None,
+    one_shot: bool,
     override: str | None,
     is_json: bool,
 ) -> None:
@@ -63,6 +67,7 @@ def command(
         output_tokens=output_tokens,
         model=model,
         labels={"override": override} if override else {},
+        is_one_shot=one_shot,
     )
     decision = frame.router().route(task)
     frame.trace(decision)

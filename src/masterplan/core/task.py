@@ -103,3 +103,5 @@ class Task:
     lane: str = "main"
     purpose: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    is_one_shot: bool = False
+    """Whether ``text`` is the whole work: one prompt of a user's, without tools."""

@@ -22,7 +22,7 @@ from masterplan.evaluation.gainfit import (
 )
 from masterplan.evaluation.gainscore import Recovered, Routed, apgr_of, recovered, routed
 from masterplan.evaluation.table import OutcomeTable
-from masterplan.routing.feature import Prompt, read_prompt
+from masterplan.routing.feature import VERSION, Prompt, read_prompt
 from masterplan.routing.gain import Look, Weights, distance, look, settled
 from masterplan.routing.gainfile import sealed
 
@@ -166,10 +166,17 @@ def train(pairs: Pairs, names: tuple[str, str], provenance: Mapping[str, object]
         seen, order = _held_out(pairs, prompts)
         settings = _choose(pairs.texts, prompts, gains)
         bare = Lesson(prompts, gains).weights(names, settings)
-        weights = sealed(replace(set_right(bare, seen, gains), provenance=dict(provenance)))
         unseen = _unseen(pairs, prompts, settings)
     whole = recovered(order, gains, _mean(pairs.weak))
     assert whole is not None
+    measured = {
+        "prompts": whole.prompts,
+        "apgr": round(whole.apgr, 4),
+        "apgr_interval": [round(end, 4) for end in whole.apgr_interval],
+        "features": VERSION,
+    }
+    right = replace(set_right(bare, seen, gains), provenance={**provenance, **measured})
+    weights = sealed(right)
     return Trained(
         weights=weights,
         settings=settings,

@@ -40,6 +40,7 @@ GROUPS = 64
 """Groups at most; each has at least ``GROUP_PROMPTS`` prompts on average."""
 GROUP_PROMPTS = 30
 GROUP_TERMS = 40
+TOPICS = 16
 CENTRE_TERMS = 300
 GROUP_PRIOR = 20.0
 """Prompts of the mean gain that a group's own gain is mixed with."""
@@ -217,24 +218,25 @@ def _largest(row: Numbers, count: int) -> dict[int, float]:
 
 def _groups(placed: csr_matrix, lesson: Lesson) -> tuple[Group, ...]:
     import numpy as np
-    from sklearn.cluster import MiniBatchKMeans  # type: ignore[import-untyped]
+    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+    from sklearn.decomposition import TruncatedSVD  # type: ignore[import-untyped]
 
     count = min(GROUPS, len(lesson.prompts) // GROUP_PROMPTS)
     if count < 2:
         return ()
-    found = MiniBatchKMeans(
-        count, random_state=_SEED, n_init=1, batch_size=1024, max_iter=30, max_no_improvement=5
-    ).fit(placed)
+    # Grouped by what they are about: in the space of all terms it takes ten times as long.
+    topics = TruncatedSVD(min(TOPICS, count), n_iter=1, random_state=_SEED).fit_transform(placed)
+    labels = KMeans(count, random_state=_SEED, n_init=1, max_iter=20).fit_predict(topics)
     gain = np.asarray(lesson.gains, dtype=np.float64)
     names: dict[int, str] = {}
     for prompt in lesson.prompts:
         names.update(prompt.names)
     groups = []
     for place in range(count):
-        own = gain[found.labels_ == place]
+        own = gain[labels == place]
         if not len(own):
             continue
-        terms = _largest(found.cluster_centers_[place], GROUP_TERMS)
+        terms = _largest(np.asarray(placed[labels == place].mean(axis=0)).ravel(), GROUP_TERMS)
         mixed = (own.sum() + GROUP_PRIOR * gain.mean()) / (len(own) + GROUP_PRIOR)
         words = [names[bucket] for bucket in terms if names.get(bucket, "").isalpha()]
         label = ", ".join([word for word in words if len(word) > 3][:3])

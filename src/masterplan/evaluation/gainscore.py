@@ -144,4 +144,4 @@ def _figures(ordered: Numbers, draw: Numbers) -> tuple[float, ...] | None:
         return None
     part = won / gap
     area = float(np.sum((part[1:] + part[:-1]) / 2 * np.diff(calls)))
-    return (area, *(float(calls[int(np.argmax(part >= wanted))]) for wanted in PARTS))
+    return (area, *(float(calls[int(np.argmax(part >= wanted - 1e-9))]) for wanted in PARTS))

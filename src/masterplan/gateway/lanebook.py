@@ -24,6 +24,8 @@ from masterplan.routing.lane import Lane
 
 LANES_AT_MOST = 10_000
 DECISIONS_AT_MOST = 4_096
+INSTRUCTION_CHARS = 1_000
+"""Instructions beside a single prompt; with longer ones the prompt is not the whole work."""
 _PARENTS = ("main", "plan", "build")
 _MUST: frozenset[Need] = frozenset({"vision"})
 
@@ -85,7 +87,7 @@ class LaneBook:
         if held is not None and state.asked == peek.model and self._fits(held, task):
             return held
         if task.lane == "main" and task.model is None and task.role is None:
-            task = replace(task, text=prompt())
+            task = replace(task, text=prompt(), is_one_shot=_is_one_shot(peek))
         state.decision = self._decided(task)
         state.asked = peek.model
         return state.decision
@@ -118,6 +120,13 @@ class LaneBook:
         if task.needs & _MUST - card.abilities:
             return False
         return (task.input_tokens or 0) <= card.context_tokens
+
+
+def _is_one_shot(peek: Peek) -> bool:
+    """Tell whether a request is one prompt: no tools, history, schema or long instructions."""
+    told = sum(map(len, peek.system))
+    is_bare = not peek.tools and not peek.has_schema and told <= INSTRUCTION_CHARS
+    return is_bare and len(peek.messages) == 1
 
 
 def _opening(lane: Lane, peek: Peek) -> str:

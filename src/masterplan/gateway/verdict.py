@@ -32,6 +32,7 @@ class RouteAsk(BaseModel):
     output_tokens: Annotated[int | None, Field(ge=0)] = None
     model: str | None = None
     lane: str = "main"
+    one_shot: bool = False
     override: str = ""
 
 
@@ -56,6 +57,7 @@ def tell_route(pipe: Pipe, body: bytes) -> bytes:
         model=ask.model,
         lane=ask.lane,
         labels={"override": ask.override} if ask.override else {},
+        is_one_shot=ask.one_shot,
     )
     decision = pipe.router.route(task)
     return dump_json({**as_json(decision), "policy_hash": pipe.policy.hash})

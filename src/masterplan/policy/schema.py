@@ -151,6 +151,8 @@ class RoutingEntry(_Table):
 
     learn: bool = True
     """Whether the user's own verified results move strengths and the checks' error rate."""
+    gain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.json$")
+    """Weights in the configuration folder that say what a stronger model brings for one prompt."""
 
 
 class BuildEntry(_Table):

@@ -21,6 +21,7 @@ from masterplan.core.task import ROLE_OF_KIND, Profile, Role, Task
 from masterplan.policy import Policy, load_policy
 from masterplan.routing.climb import climb
 from masterplan.routing.evidence import Evidence, Substitution
+from masterplan.routing.gain import Weights
 from masterplan.routing.known import NOTHING, Known
 from masterplan.routing.ladder import (
     FALSE_ACCEPTANCE,
@@ -33,6 +34,7 @@ from masterplan.routing.ladder import (
     ladders_of,
     unfit_reason,
 )
+from masterplan.routing.oneshot import OneShot
 from masterplan.routing.predict import Predictor
 from masterplan.routing.profile import profile as profile_of
 from masterplan.routing.substitute import judge
@@ -50,6 +52,7 @@ class Router:
         catalog: Catalog,
         prices: Prices | ExpectedCost,
         known: Known = NOTHING,
+        gain: Weights | None = None,
     ) -> None:
         self.policy = policy
         self._known = known if policy.routing.learn else NOTHING
@@ -61,6 +64,7 @@ class Router:
         self._price_version = prices.price_version if isinstance(prices, Prices) and is_list else ""
         self._predictor = Predictor(self.catalog, self._known.strengths)
         self._ladders = ladders_of(policy, self.catalog)
+        self._one_shot = OneShot(gain, policy, self.catalog)
 
     @classmethod
     def of(cls, policy: Policy) -> Router:
@@ -82,9 +86,12 @@ class Router:
         way = find_way(task, role, profile, self.policy)
         standings = self._standings(way.rungs, profile)
         overrides: tuple[str, ...] = ()
+        told: tuple[str, ...] = ()
         if way.start is None:
-            way, index, reasons = self._weigh(way, standings, role, profile)
-            standings = self._standings(way.rungs, profile)
+            standings, told = self._one_shot.moved(task, profile, standings)
+            found, index, reasons = self._weigh(way, standings, role, profile)
+            if found is not way:
+                way, standings = found, self._standings(found.rungs, profile)
         else:
             index, reasons, overrides = self._fixed(way, standings, task, profile)
         chosen = standings[index]
@@ -93,7 +100,7 @@ class Router:
             effort=chosen.rung.effort,
             role=role,
             profile=profile,
-            reasons=(*_profile_reasons(profile, role), *reasons, *_worth(chosen)),
+            reasons=(*_profile_reasons(profile, role), *told, *reasons, *_worth(chosen)),
             alternatives=self._alternatives(standings, index, profile),
             expected_cost_nano=chosen.cost_nano,
             expected_success=round(chosen.chance.success, 4),
@@ -249,6 +256,8 @@ class Router:
         }
         if self._known.version:
             told["known"] = self._known.version
+        if mark := self._one_shot.mark(task, profile):
+            told["gain"] = mark
         text = json.dumps(told, sort_keys=True, default=sorted)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -217,8 +217,10 @@ def _outside(domain: Domain, sight: Sequence[float]) -> str:
     off = _off(domain, sight)
     most = max(range(len(off)), key=lambda place: (abs(off[place]), -place))
     return (
-        f"it is unlike the prompts that were trained with ({far:.0f} where {domain.limit:.0f} is "
-        f"the limit; most by its {SIGHT[most]}: {sight[most]:.2f}, usual {domain.usual[most]:.2f})"
+        "it is unlike the prompts that were trained with "
+        f"({far / (domain.limit or 1e-9):.1f} times as far off as the limit; "
+        f"most by its {SIGHT[most]}: {sight[most]:.2f}, "
+        f"usual {domain.usual[most]:.2f})"
     )
 
 

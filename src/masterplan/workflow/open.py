@@ -22,6 +22,7 @@ from masterplan.providers import Caller, Endpoint, Limits, Registry
 from masterplan.providers.embedded import Engine
 from masterplan.routing import Router
 from masterplan.routing.known import NOTHING
+from masterplan.workflow.gain import load_gain
 from masterplan.workflow.learned import load_known
 
 EMBEDDED = "embedded"
@@ -67,7 +68,7 @@ async def open_pipe(
                 policy,
                 catalog,
                 prices,
-                Router(policy, catalog, prices, known),
+                Router(policy, catalog, prices, known, load_gain(policy, environ)),
                 ledger,
                 caller,
                 locate=_Locator(registry, engine),
