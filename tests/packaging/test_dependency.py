@@ -19,6 +19,10 @@ PACKAGES = {
     "httpx2": "pydantic-ai-slim",
     "pydantic_ai": "pydantic-ai-slim",
     "pydantic_core": "pydantic",
+    "numpy": "scikit-learn",
+    "scipy": "scikit-learn",
+    "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn",
 }
 """Modules whose package has another name, or that come with a declared one."""
 RUN = {"pytest", "httptools"}
