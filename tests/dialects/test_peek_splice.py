@@ -97,6 +97,22 @@ def test_with_usage_asked_when_asked_then_the_very_body() -> None:
     assert with_usage_asked(body) is body
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        b"",
+        b',"stream_options":null',
+        b',"stream_options":{}',
+        b',"stream_options":{"include_usage":true}',
+        b',"stream\\u005foptions":{"x":1}',
+        b',"user":"\\"stream_options\\":{}"',
+    ],
+)
+def test_with_usage_asked_when_the_peek_is_at_hand_then_the_same_body(options: bytes) -> None:
+    body = b'{"model":"m","messages":[{"stream_options":1}]' + options + b"}"
+    assert with_usage_asked(body, peek("openai_chat", body)) == with_usage_asked(body)
+
+
 def test_with_usage_asked_when_options_are_no_object_then_refused() -> None:
     with pytest.raises(DialectError) as caught:
         with_usage_asked(b'{"stream_options":7}')

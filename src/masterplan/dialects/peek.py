@@ -55,6 +55,7 @@ class Peek:
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_cached: bool = False
     terms: Terms = PLAIN
+    has_stream_options: bool = False
 
 
 def peek(dialect: Dialect, body: bytes, *, path: str = "") -> Peek:
@@ -83,6 +84,7 @@ def peek(dialect: Dialect, body: bytes, *, path: str = "") -> Peek:
         seen.metadata,
         seen.is_cached,
         seen.terms,
+        seen.has_stream_options,
     )
 
 
@@ -103,13 +105,16 @@ def with_model(dialect: Dialect, body: bytes, peek: Peek, model: str) -> bytes:
     return body if old == model else with_value(body, member, dump_json(model))
 
 
-def with_usage_asked(body: bytes) -> bytes:
+def with_usage_asked(body: bytes, peek: Peek | None = None) -> bytes:
     """Return a Chat Completions body that asks for usage in its stream.
+
+    Where a peek at it found no options, they are not looked for in the whole body again.
 
     >>> with_usage_asked(b'{"stream": true}')
     b'{"stream_options":{"include_usage":true},"stream": true}'
     """
-    options = find_member(body, "stream_options")
+    is_bare = peek is not None and not peek.has_stream_options
+    options = None if is_bare else find_member(body, "stream_options")
     if options is None:
         return with_member(body, "stream_options", _USAGE)
     value = parse_json(body[options.start : options.end], "$.stream_options")

@@ -38,7 +38,7 @@ async def forward(desk: Desk, job: Job, answer: Answer) -> Flow:
     ask, seen = job.ask, job.seen
     body, strips = ask.body, False
     if ask.dialect == "openai_chat" and seen.is_stream:
-        asked = with_usage_asked(body)
+        asked = with_usage_asked(body, seen)
         body, strips = asked, asked != body
     raw = RawCall(
         WireRequest(_path(job), passed_on(ask), body, seen.is_stream),

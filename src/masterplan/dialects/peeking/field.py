@@ -42,6 +42,7 @@ class Seen:
     metadata: Mapping[str, str] = field(default_factory=dict)
     is_cached: bool = False
     terms: Terms = PLAIN
+    has_stream_options: bool = False
 
 
 def fields_of(dialect: Dialect, body: bytes, path: str) -> Seen:
@@ -117,6 +118,7 @@ def _chat(body: bytes, path: str) -> Seen:
         ),
         has_schema=form is not None and form.type in _STRUCTURED,
         terms=_terms(n=seen.n, service_tier=seen.service_tier),
+        has_stream_options=seen.stream_options is not shape.ABSENT,
     )
 
 

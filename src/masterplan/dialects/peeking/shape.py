@@ -74,6 +74,7 @@ class Chat(Struct, gc=False):
     max_completion_tokens: Number = None
     max_tokens: Number = None
     response_format: Kinded | None = None
+    stream_options: Raw = ABSENT
     n: Raw = ABSENT
     service_tier: Raw = ABSENT
 
