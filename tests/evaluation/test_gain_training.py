@@ -14,7 +14,8 @@ from gain_case import STRONG, WEAK, rows, table, trained
 from outcome_case import SHARED, Row
 
 from masterplan.core.errors import InputError
-from masterplan.evaluation.gain import Pairs, Trained, judge, pairs_of, train
+from masterplan.evaluation.gain import Trained, judge, train
+from masterplan.evaluation.gainpair import Pairs, pairs_of
 from masterplan.evaluation.gainscore import recovered, routed
 from masterplan.evaluation.table import load_table
 from masterplan.routing.gain import predict_gain
@@ -196,7 +197,7 @@ def test_train_when_on_mmlu_then_the_order_and_the_detector_reach_their_figures(
     )
     assert found.whole.apgr >= 0.68
     assert found.whole.apgr_interval[0] > 0.6
-    assert found.routed.against_best > 0
+    assert found.routed.interval[0] >= -0.001
     assert len(dump_weights(found.weights)) < 200_000
     if not SMALL.exists():
         return

@@ -16,7 +16,8 @@ from masterplan.cli.output import emit_json, json_option, say
 from masterplan.core.errors import InputError
 
 if TYPE_CHECKING:
-    from masterplan.evaluation.gain import Pairs, Trained
+    from masterplan.evaluation.gain import Trained
+    from masterplan.evaluation.gainpair import Pairs
     from masterplan.evaluation.gainscore import Recovered, Routed
 
     Judged = tuple[Recovered | None, Routed]
@@ -55,14 +56,15 @@ def command(
     \b
     --json: weak and strong (model, success), prompts, apgr and oracle_apgr (RouteLLM's, over
     calls; a random mix has 0.5), cpt50 and cpt80 (least share of strong calls), intervals (95 % of
-    apgr, cpt50, cpt80), is_useful, routed (prompts without an expected gain go to the weak model,
+    apgr, cpt50, cpt80), is_useful, routed (prompts surely without a gain go to the weak model,
     unlike ones to the strong: prompts, weak_share, outside, success, best, against_best, interval),
     groups (the figures of each benchmark or kind), unseen (routed, for groups that were not learned
     from), tested (the figures and routed of --test, or null), settings (restraint, group_share),
     notes, out, version, size_bytes, provenance.
     """
-    from masterplan.evaluation.gain import judge, pairs_of, train
+    from masterplan.evaluation.gain import judge, train
     from masterplan.evaluation.gainfit import ensure_sklearn
+    from masterplan.evaluation.gainpair import pairs_of
     from masterplan.evaluation.table import load_table
 
     ensure_sklearn()
@@ -194,7 +196,7 @@ def _show(trained: Trained, pairs: Pairs, judged: Judged | None) -> None:
     weights, whole = trained.weights, trained.whole
     say(f"{weights.weak} {whole.weak:.1%}, {weights.strong} {whole.strong:.1%}")
     say(_recovered_line("five folds", whole))
-    say(_routed_line("prompts without an expected gain to the weak model", trained.routed))
+    say(_routed_line("prompts surely without a gain to the weak model", trained.routed))
     say(_recovered_line(f"  {name}", one) for name, one in trained.groups.items())
     say(_routed_line(f"{name}, not learned from", one) for name, one in trained.unseen.items())
     if judged is not None:

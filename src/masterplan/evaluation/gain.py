@@ -6,7 +6,7 @@ prompts left out. Must not know the command line, nor how a decision uses the we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress, islice
 
@@ -20,48 +20,18 @@ from masterplan.evaluation.gainfit import (
     matrix,
     set_right,
 )
+from masterplan.evaluation.gainpair import FEWEST, Pairs
 from masterplan.evaluation.gainscore import Recovered, Routed, apgr_of, recovered, routed
-from masterplan.evaluation.table import OutcomeTable
 from masterplan.routing.feature import VERSION, Prompt, read_prompt
 from masterplan.routing.gain import Look, Weights, distance, look, settled
 from masterplan.routing.gainfile import sealed
 
 FOLDS = 5
-FEWEST = 200
-"""Prompts below which nothing is trained."""
-MOST = 40_000
-"""Prompts above which a fixed part is drawn by their text."""
 RESTRAINTS = (2.0, 8.0, 32.0)
 SHARES = (0.0, 0.25, 0.5)
 _INNER = 4
 _MARGIN = 0.005
 """APGR by which other settings must be better than the usual ones: less is luck."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Prompts on which both models are known: text, group, and what each model did."""
-
-    texts: tuple[str, ...]
-    groups: tuple[str, ...]
-    weak: tuple[float, ...]
-    strong: tuple[float, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def gains(self) -> list[float]:
-        """The strong model's success less the weak one's, a prompt each."""
-        return [high - low for low, high in zip(self.weak, self.strong, strict=True)]
-
-    def only(self, is_kept: Sequence[bool]) -> Pairs:
-        """Return some of the prompts."""
-        return Pairs(
-            tuple(compress(self.texts, is_kept)),
-            tuple(compress(self.groups, is_kept)),
-            tuple(compress(self.weak, is_kept)),
-            tuple(compress(self.strong, is_kept)),
-            self.notes,
-        )
 
 
 @dataclass(frozen=True)
@@ -79,69 +49,6 @@ class Trained:
     def is_useful(self) -> bool:
         """Whether the order is surely better than a random mix."""
         return self.whole.apgr_interval[0] > 0.5
-
-
-def pairs_of(table: OutcomeTable, weak: str, strong: str, kind: str | None = None) -> Pairs:
-    """Return the prompts of a table where both models are known; InputError where there are few.
-
-    Prompts of the same text are one; a group is a benchmark, or a kind where there is none.
-    """
-    matrix_ = table.pivot(kind, (weak, strong))
-    both = zip(matrix_.texts, matrix_.kinds, matrix_.tasks, matrix_.success, strict=True)
-    own_group = _benchmarks(table)
-    merged: dict[str, list[tuple[str, float, float]]] = {}
-    unknown = without_text = 0
-    for text, own_kind, task, (low, high) in both:
-        if low is None or high is None:
-            unknown += 1
-        elif not text.strip():
-            without_text += 1
-        else:
-            group = own_group.get(task, own_kind)
-            merged.setdefault(text, []).append((group, low, high))
-    notes = [f"{unknown:,} tasks lack one of the two models: left out"] if unknown else []
-    if without_text:
-        notes.append(f"{without_text:,} tasks have no text: left out")
-    _ensure_enough(len(merged), without_text, table.where)
-    texts = sorted(merged)
-    found = Pairs(
-        tuple(texts),
-        tuple(merged[text][0][0] for text in texts),
-        tuple(_mean([low for _, low, _ in merged[text]]) for text in texts),
-        tuple(_mean([high for _, _, high in merged[text]]) for text in texts),
-    )
-    if len(texts) > MOST:
-        parts = -(-len(texts) // MOST)
-        found = found.only(next(folds(texts, parts, 2)))
-        notes.append(f"{len(texts):,} prompts are more than needed: {len(found.texts):,} are used")
-    return replace(found, notes=(*table.notes, *notes))
-
-
-def _benchmarks(table: OutcomeTable) -> dict[str, str]:
-    frame = table.frame
-    if "benchmark" not in frame.columns or frame["benchmark"].n_unique() < 2:
-        return {}
-    rows = frame.select("task_id", "benchmark").unique(maintain_order=True).iter_rows()
-    found = {task: name for task, name in rows if name}
-    return {**found, **{f"{name}/{task}": name for task, name in found.items()}}
-
-
-def _ensure_enough(prompts: int, without_text: int, where: str) -> None:
-    if prompts >= FEWEST:
-        return
-    if not prompts and without_text:
-        raise InputError(
-            "gain.no_text",
-            "the table's prompts have no text",
-            f"{where}: column text",
-            "training reads prompts: write them into the column text",
-        )
-    raise InputError(
-        "gain.too_few",
-        f"{prompts:,} prompts are known of both models, and {FEWEST} are the fewest to learn from",
-        where,
-        "add tasks that both models tried, or choose another pair by --weak and --strong",
-    )
 
 
 def train(pairs: Pairs, names: tuple[str, str], provenance: Mapping[str, object]) -> Trained:
@@ -166,7 +73,7 @@ def train(pairs: Pairs, names: tuple[str, str], provenance: Mapping[str, object]
         seen, order = _held_out(pairs, prompts)
         settings = _choose(pairs.texts, prompts, gains)
         bare = Lesson(prompts, gains).weights(names, settings)
-        unseen = _unseen(pairs, prompts, settings)
+        groups = _left_out(pairs, prompts, settings)
     whole = recovered(order, gains, _mean(pairs.weak))
     assert whole is not None
     measured = {
@@ -175,15 +82,15 @@ def train(pairs: Pairs, names: tuple[str, str], provenance: Mapping[str, object]
         "apgr_interval": [round(end, 4) for end in whole.apgr_interval],
         "features": VERSION,
     }
-    right = replace(set_right(bare, seen, gains), provenance={**provenance, **measured})
-    weights = sealed(right)
+    right = _doubting(set_right(bare, seen, gains), groups.values())
+    weights = sealed(replace(right, provenance={**provenance, **measured}))
     return Trained(
         weights=weights,
         settings=settings,
         whole=whole,
         routed=_routed(weights, seen, pairs),
         groups=_by_group(pairs, order),
-        unseen=unseen,
+        unseen=_unseen(groups),
     )
 
 
@@ -245,7 +152,7 @@ def _tried(lesson: Lesson, others: Sequence[Prompt]) -> Iterator[tuple[Settings,
 def _routed(weights: Weights, seen: Sequence[Look], pairs: Pairs) -> Routed:
     is_outside = [distance(weights.domain, one.sight) > weights.domain.limit for one in seen]
     is_weak = [
-        not outside and settled(weights, one.raw) <= 0
+        not outside and settled(weights, one.raw) + 2 * weights.doubt <= 0
         for one, outside in zip(seen, is_outside, strict=True)
     ]
     return routed(is_weak, is_outside, pairs.weak, pairs.strong)
@@ -265,19 +172,50 @@ def _by_group(pairs: Pairs, order: Sequence[float]) -> dict[str, Recovered]:
     return found
 
 
-def _unseen(pairs: Pairs, prompts: Sequence[Prompt], settings: Settings) -> dict[str, Routed]:
-    """What became of a whole group that nothing was trained on, for each of them."""
+@dataclass(frozen=True)
+class _Group:
+    """A group that nothing was trained on: its pairs, what the others' weights see, their miss."""
+
+    pairs: Pairs
+    weights: Weights
+    seen: list[Look]
+
+    @property
+    def miss(self) -> float:
+        """By how much the others' weights are off in the mean gain of this group."""
+        told = [settled(self.weights, one.raw) for one in self.seen]
+        return _mean(self.pairs.gains) - _mean(told)
+
+
+def _left_out(pairs: Pairs, prompts: Sequence[Prompt], settings: Settings) -> dict[str, _Group]:
+    """Each group with what weights that were trained on all others make of it."""
     found = {}
-    names = [name for name in sorted(set(pairs.groups)) if pairs.groups.count(name) >= FEWEST]
-    for name in names if len(set(pairs.groups)) > 1 else ():
+    for name in sorted(set(pairs.groups)):
         mask = [own == name for own in pairs.groups]
         rest = [not own for own in mask]
-        if sum(rest) < FEWEST:
+        known = pairs.only(rest)
+        if min(sum(mask), sum(rest)) < FEWEST or sum(known.gains) <= 0:
             continue
-        weights = _quick(pairs.only(rest), list(compress(prompts, rest)), settings)
+        weights = _quick(known, list(compress(prompts, rest)), settings)
         seen = [look(weights, prompt) for prompt in compress(prompts, mask)]
-        found[name] = _routed(weights, seen, pairs.only(mask))
+        found[name] = _Group(pairs.only(mask), weights, seen)
     return found
+
+
+def _unseen(groups: Mapping[str, _Group]) -> dict[str, Routed]:
+    """What became of each left-out group, with the doubt that the others' misses ask for."""
+    found = {}
+    for name, group in groups.items():
+        others = [one for own, one in groups.items() if own != name]
+        found[name] = _routed(_doubting(group.weights, others), group.seen, group.pairs)
+    return found
+
+
+def _doubting(weights: Weights, groups: Iterable[_Group]) -> Weights:
+    """Let weights doubt a prediction as much as groups that were left out were missed."""
+    squares = [group.miss**2 for group in groups]
+    missed = _mean(squares) ** 0.5 if squares else 0.0
+    return replace(weights, doubt=round(max(weights.doubt, missed), 6))
 
 
 def _quick(pairs: Pairs, prompts: Sequence[Prompt], settings: Settings) -> Weights:

@@ -43,7 +43,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Routed:
-    """Success where only prompts with no expected gain go to the weak model.
+    """Success where only prompts without a gain, even in doubt, go to the weak model.
 
     ``against_best`` is that success less the better single model's, with its interval;
     ``outside`` is the share of prompts that fell back to the strong model.

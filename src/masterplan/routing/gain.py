@@ -103,7 +103,8 @@ class Weights:
 
     ``terms`` holds a signed byte a bucket, worth ``step`` each; ``group_share`` is how much the
     nearest groups count; ``slope`` and ``shift`` set the sum against what held-out prompts showed;
-    ``doubt`` is the standard error of a predicted gain. ``version`` names exactly these weights.
+    ``doubt`` is the error to expect of a predicted gain: of groups that were left out, where
+    there were some. ``version`` names exactly these weights.
     """
 
     weak: str
