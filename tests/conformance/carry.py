@@ -108,8 +108,8 @@ def answer(pair: Pair, stream: bytes, sent: Json = None, *, pings: bool = False)
     names = NameMap.of(request, pair.provider)
     writer = codec(pair.client).stream_writer(request)
     raw = b""
-    for event in events:
-        raw += writer.write(names.event(event))
+    for event, named in zip(events, names.events(events), strict=True):
+        raw += writer.write(named)
         if pings and event is not events[-1]:
             raw += writer.write(Ping())
     back = read_stream(pair.client, raw)

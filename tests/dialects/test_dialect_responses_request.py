@@ -71,7 +71,8 @@ def test_custom_and_namespace_tools_are_functions_for_others_and_called_as_thems
     body, losses = codec("openai_responses").write_response(names.response(answer))
     assert losses == ()
     writer = codec("openai_responses").stream_writer(request)
-    stream = b"".join(writer.write(names.event(event)) for event in unfold(answer))
+    events = names.events([*unfold(answer)])
+    stream = b"".join(writer.write(event) for event in events)
     streamed = collect(codec("openai_responses").stream_reader().feed(stream))
     assert (
         json.loads(body)["output"]
