@@ -15,9 +15,9 @@ VERSION = "words-1"
 BITS = 15
 BUCKETS = 1 << BITS
 _MASK = BUCKETS - 1
-MAX_CHARS = 2_000
+MAX_CHARS = 1_600
 """What is read of a prompt, from its beginning: one-shot prompts are rarely longer."""
-MAX_TOKENS = 320
+MAX_TOKENS = 256
 
 OUTLINE = (
     "length",
@@ -42,12 +42,31 @@ _SYMBOL = re.compile(r"[\\$={}\[\]<>^_*+/|]")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt's features: weight and text of each term by its bucket, its words, its outline."""
+    """A prompt's features: the weight of each term by its bucket, its words, its outline.
+
+    ``spots`` is where a term stands among the ``tokens``: of pairs the second, as ``~spot``.
+    """
 
     terms: dict[int, float]
-    names: dict[int, str]
     words: tuple[str, ...]
     outline: tuple[float, ...]
+    tokens: tuple[str, ...]
+    spots: dict[int, int]
+    steps: dict[int, str]
+
+    def name(self, bucket: int) -> str:
+        """Return the text of a term; empty where the prompt has none there."""
+        if bucket in self.steps:
+            return self.steps[bucket]
+        spot = self.spots.get(bucket)
+        if spot is None:
+            return ""
+        return self.tokens[spot] if spot >= 0 else f"{self.tokens[~spot - 1]} {self.tokens[~spot]}"
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The text of every term by its bucket."""
+        return {bucket: self.name(bucket) for bucket in self.terms}
 
 
 def read_prompt(text: str) -> Prompt:
@@ -60,29 +79,25 @@ def read_prompt(text: str) -> Prompt:
     tokens = _TOKEN.findall(text.lower())[:MAX_TOKENS]
     hashes = {token: crc32(token.encode("utf-8", "replace")) for token in set(tokens)}
     counts: dict[int, int] = {}
-    names: dict[int, str] = {}
-    before, mark = "", 0
-    for token in tokens:
+    spots: dict[int, int] = {}
+    mark = -1
+    for spot, token in enumerate(tokens):
         own = hashes[token]
         bucket = own & _MASK
         counts[bucket] = counts.get(bucket, 0) + 1
-        names[bucket] = token
-        if before:
+        spots[bucket] = spot
+        if mark >= 0:
             bucket = (mark * 31 + (own >> 9)) & _MASK
             counts[bucket] = counts.get(bucket, 0) + 1
-            names[bucket] = f"{before} {token}"
-        before, mark = token, own
+            spots[bucket] = ~spot
+        mark = own
     terms = {bucket: 1.0 + log(count) if count > 1 else 1.0 for bucket, count in counts.items()}
-    for term in _steps(text, tokens):
-        bucket = crc32(term.encode()) & _MASK
+    steps = {crc32(term.encode()) & _MASK: term for term in _steps(text, tokens)}
+    for bucket in steps:
         terms[bucket] = _STEP_WEIGHT
-        names[bucket] = term
-    return Prompt(
-        terms,
-        names,
-        tuple(token for token in tokens if token.isalpha()),
-        _outline(text, tokens, len(hashes)),
-    )
+    words = [token for token in tokens if token.isalpha()]
+    outline = _outline(text, tokens, words)
+    return Prompt(terms, tuple(words), outline, tuple(tokens), spots, steps)
 
 
 def _steps(text: str, tokens: list[str]) -> tuple[str, str]:
@@ -92,10 +107,9 @@ def _steps(text: str, tokens: list[str]) -> tuple[str, str]:
     return f"length step {length}", f"numbers step {count}"
 
 
-def _outline(text: str, tokens: list[str], different: int) -> tuple[float, ...]:
+def _outline(text: str, tokens: list[str], words: list[str]) -> tuple[float, ...]:
     size = len(text) + 1
     count = len(tokens) or 1
-    words = [token for token in tokens if token.isalpha()]
     letters = sum(map(len, words)) or 1
     return (
         log(size),
@@ -106,6 +120,6 @@ def _outline(text: str, tokens: list[str], different: int) -> tuple[float, ...]:
         letters / (len(words) or 1),
         log1p(len(_SYMBOL.findall(text))),
         log1p(text.count("?")),
-        different / count**0.8,
+        len(set(tokens)) / count**0.8,
         (len(text) - len(text.encode("ascii", "ignore"))) / size,
     )

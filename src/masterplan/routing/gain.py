@@ -6,9 +6,11 @@ and whether the prompt is like those at all. Must not know files, models or how 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nlargest, nsmallest
 from math import sqrt
 from zlib import crc32
 
@@ -81,15 +83,16 @@ class Space:
         for bucket, value in placed.items():
             for group, weight in index.get(bucket, ()):
                 likeness[group] += value * weight
-        ranked = sorted(((value, -at) for at, value in enumerate(likeness)), reverse=True)
-        return tuple((value, -at) for value, at in ranked[:NEAREST])
+        ranked = nlargest(NEAREST, ((value, -at) for at, value in enumerate(likeness)))
+        return tuple((value, -at) for value, at in ranked)
 
     def sight(
         self, prompt: Prompt, placed: Mapping[int, float], nearest: float
     ) -> tuple[float, ...]:
         """Return the numbers that a prompt is judged by to be like the trained ones."""
         words = prompt.words
-        seen = sum(is_known(self.known, word) for word in words) / (len(words) or 1)
+        often = Counter(words)
+        seen = sum(n for word, n in often.items() if is_known(self.known, word)) / (len(words) or 1)
         rarity = self.rarity
         rare = sum(rarity[bucket] for bucket in prompt.terms) / (len(prompt.terms) or 1)
         centre = self.centre
@@ -228,13 +231,13 @@ def _outside(domain: Domain, sight: Sequence[float]) -> str:
 def _reasons(weights: Weights, prompt: Prompt, seen: Look) -> tuple[str, ...]:
     parts, near = seen.parts, seen.near
     scale = weights.slope * (1 - weights.group_share)
-    ordered = sorted(parts.items(), key=lambda part: (-part[1], part[0]))
-    up = [part for part in ordered[:_SHOWN] if part[1] * scale > 0.0005]
-    down = [part for part in reversed(ordered[-_SHOWN:]) if part[1] * scale < -0.0005]
+    pairs = [(value, bucket) for bucket, value in parts.items()]
+    up = [pair for pair in nlargest(_SHOWN, pairs) if pair[0] * scale > 0.0005]
+    down = [pair for pair in nsmallest(_SHOWN, pairs) if pair[0] * scale < -0.0005]
     told = []
     for who, listed in (("strong", up), ("weak", down)):
         if listed:
-            terms = (f"{prompt.names[bucket]!r} {value * scale:+.3f}" for bucket, value in listed)
+            terms = (f"{prompt.name(bucket)!r} {value * scale:+.3f}" for value, bucket in listed)
             told.append(f"for the {who} model speak {', '.join(terms)}")
     if near and near[0][0] > 0:
         group = weights.space.groups[near[0][1]]
