@@ -163,6 +163,8 @@ def _bands(provider: str, name: str, at: datetime) -> Bands:
     if found is None:
         return ()
     prices = found[1].get_prices(at)
+    if prices.requests_kcount is not None:
+        return ()  # a fee a request is no rate a token
     starts = {-1}
     for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"):
         starts.update(tier.start for tier in getattr(getattr(prices, key), "tiers", ()))
